@@ -1,0 +1,18 @@
+//! What every decision is made of: a view in, a decision or a refusal out.
+
+mod decision;
+mod ids;
+mod note;
+mod refusal;
+mod span;
+mod view;
+
+pub use decision::{Action, ActionChange, Actor, AccountKind, Decision, NewFact, Via};
+pub use ids::{EvidenceId, FreezeId, IdError, PersonId, ReleaseId, RunId};
+pub use note::Note;
+pub use refusal::{Refusal, Stop};
+pub use span::Span;
+pub use view::{Doc, DocKey, Kind, Need, Noun, View};
+
+/// Instant of a decision: the database's clock, to the microsecond.
+pub type Timestamp = jiff::Timestamp;

@@ -1,0 +1,27 @@
+//! The nouns that rooms share: declared things (people, services, environments, pipelines, windows, freezes) and things
+//! that happen (releases, runs, what runs where, evidence). Rooms decide; nouns only fold facts.
+
+mod declared;
+mod fact;
+mod freeze;
+mod pipeline;
+mod release;
+mod run;
+mod service;
+mod slot;
+mod subject;
+
+pub use declared::{Environment, Person, PersonSpec, EnvironmentSpec, Traffic, Window, WindowSpec};
+pub use fact::{Fact, FactError, Projected, UnknownFact, project};
+pub use freeze::{Freeze, FreezeScope};
+pub use pipeline::{
+    ApprovalRule, ExtraStep, GateRules, HttpCall, Pipeline, PipelineSpec, Promotion, Rollout, ScanRule, Stage, Strategy, TestRule, TestStep,
+    Test, Trigger, TriggerAction, Undecided,
+};
+pub use release::{
+    Approval, ApprovalState, Author, Closure, Commit, ComponentPin, Definition, Manifest, ManifestVersion, Promoted, Release, ReleaseState,
+};
+pub use run::{Attempt, Cause, Instance, Outcome, Purpose, Run, RunResult, RunState, Side, Step, StepSpec, StepState, Weights, WatchSpec};
+pub use service::{Build, Component, Health, Migrate, Service, ServiceSpec};
+pub use slot::{Running, Slot, SlotEntry};
+pub use subject::{EvidenceItem, Subject, Summary, ScanCounts};
