@@ -9,7 +9,7 @@ mod view;
 
 pub use decision::{Action, ActionChange, Actor, AccountKind, Decision, NewFact, Via};
 pub use ids::{EvidenceId, FreezeId, IdError, PersonId, ReleaseId, RunId};
-pub use note::Note;
+pub use note::{Note, Salt};
 pub use refusal::{Refusal, Stop};
 pub use span::Span;
 pub use view::{Doc, DocKey, Kind, Need, Noun, View};

@@ -220,7 +220,7 @@ impl Run {
     fn step_mut(&mut self, id: &str) -> Option<&mut Step> { self.steps.iter_mut().find(|step| step.id == id) }
     /// The step whose turn it is: steps run one after another.
     pub fn current(&self) -> Option<&Step> {
-        let back = self.state == RunState::RollingBack;
+        let back = self.state == RunState::RollingBack || self.purpose == Purpose::Rollback;
         self.steps.iter().filter(|step| step.forward != back).find(|step| !matches!(step.state, StepState::Done | StepState::Skipped))
     }
     /// Instances that this run's steps started.

@@ -1,7 +1,7 @@
 //! A digest and the evidence that was received about it.
 
-use super::Fact;
-use crate::kernel::{EvidenceId, Kind, Noun, PersonId, Timestamp};
+use super::{Author, Fact};
+use crate::kernel::{EvidenceId, Kind, Noun, Timestamp};
 use holdpoint_seal::digest::Digest;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -19,8 +19,8 @@ pub enum Summary {
         builder: String,
         /// SLSA build level that is deserved.
         level: u8,
-        /// Authors, committers and co-authors of the commits since the base.
-        authors: Vec<PersonId>,
+        /// Authors, committers and co-authors of the commits since the base, each with the first few commits.
+        authors: Vec<Author>,
         /// Addresses in those commits that belong to nobody who is registered, as salted commitments.
         unknown_authors: Vec<Digest>,
         /// How many commits lie between base and commit.

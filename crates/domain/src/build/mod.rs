@@ -1,0 +1,5 @@
+//! Design and build: what was built from what, and what scanners found in it.
+pub mod builds;
+pub mod intake;
+pub mod provenance;
+pub mod scan;

@@ -1,0 +1,90 @@
+//! The visible list of gates, and how all of them are asked at once.
+
+use crate::gate::{Gate, GateAnswer, Light, Question, Report};
+use crate::kernel::{PersonId, Refusal, Stop, Timestamp, View};
+use crate::nouns::{Environment, Freeze, Person, Pipeline, Release, Run, Service, Slot, Subject, Summary, Window};
+use crate::{build, governance, orchestration, planning, validation};
+use holdpoint_seal::digest::Digest;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Every gate there is. Adding one: a file in its room, and a line here.
+pub const GATES: &[Gate] = &[
+    orchestration::lifecycle::GATE,
+    orchestration::definition::GATE,
+    build::provenance::GATE,
+    build::scan::GATE,
+    validation::tests::GATE,
+    orchestration::previous::GATE,
+    governance::approvals::GATE,
+    governance::freezes::GATE,
+    planning::windows::GATE,
+    orchestration::slot::GATE,
+];
+
+/// Loads what the gates of a release in an environment look at.
+pub fn question(view: &View, release: &str, environment: &str, run: Option<&str>, now: Timestamp) -> Result<Question, Stop> {
+    let release: Release = view.get(release)?.ok_or_else(|| missing("release", release))?;
+    let manifest = release.manifest().clone();
+    let service: Service = view.get(&manifest.service)?.ok_or_else(|| missing("service", &manifest.service))?;
+    let pipeline: Pipeline = view.get(&service.spec.pipeline)?.ok_or_else(|| missing("pipeline", &service.spec.pipeline))?;
+    let (stage, previous) = pipeline.stage(environment).map(|(stage, before)| (stage.clone(), before.cloned())).ok_or_else(|| {
+        let known: Vec<&str> = pipeline.spec.stages.iter().map(|stage| stage.environment.as_str()).collect();
+        Refusal::new(
+            "ORC-001",
+            format!("pipeline {} has no stage for environment {environment}; it has {}", pipeline.spec.name, known.join(", ")),
+            "name one of its environments, or add a stage to the pipeline",
+        )
+    })?;
+    let place: Environment = view.get(environment)?.ok_or_else(|| missing("environment", environment))?;
+    let slot: Option<Slot> = view.get(&Slot::key_of(environment, &manifest.service))?;
+    let run: Option<Run> = match run {
+        Some(id) => view.get(id)?,
+        None => None,
+    };
+
+    let mut digests: Vec<String> = manifest.components.values().map(|pin| pin.digest.to_string()).collect();
+    digests.push(release.manifest_digest().to_string());
+    let subjects: BTreeMap<Digest, Subject> =
+        view.get_many::<Subject>(&digests)?.into_iter().flatten().map(|subject| (subject.digest.clone(), subject)).collect();
+
+    let mut ids: BTreeSet<PersonId> = release.editors().cloned().collect();
+    ids.extend(release.approvals.iter().map(|vote| vote.by.clone()));
+    for item in subjects.values().flat_map(Subject::standing) {
+        if let Summary::Provenance { authors, .. } = &item.summary {
+            ids.extend(authors.iter().map(|author| author.person.clone()));
+        }
+    }
+    let ids: Vec<String> = ids.into_iter().map(String::from).collect();
+    let people = view.get_many::<Person>(&ids)?.into_iter().flatten().map(|person| (person.spec.id.clone(), person)).collect();
+    let freezes: Vec<Freeze> = view.all()?;
+    let windows: Vec<Window> = view.get_many::<Window>(&place.spec.windows)?.into_iter().flatten().collect();
+    Ok(Question { now, release, service, pipeline, stage, previous, environment: place, slot, subjects, people, freezes, windows, run })
+}
+
+/// Asks every gate.
+pub fn ask(question: &Question) -> Report {
+    let gates: Vec<GateAnswer> = GATES.iter().map(|gate| GateAnswer::of(gate, &(gate.ask)(question))).collect();
+    let verdict = gates.iter().map(|gate| gate.light).max().unwrap_or(Light::Shut);
+    let timed = gates.iter().any(|gate| gate.light != Light::Open && matches!(gate.gate.as_str(), "window" | "freeze"));
+    Report {
+        release: question.release.id.to_string(),
+        service: question.release.manifest().service.clone(),
+        version: question.release.manifest().version.clone(),
+        environment: question.stage.environment.clone(),
+        manifest_digest: question.release.manifest_digest().clone(),
+        evidence_root: crate::evidence::root(question),
+        at: question.now,
+        verdict,
+        next_start: timed.then(|| planning::windows::next_start(question)).flatten(),
+        gates,
+    }
+}
+
+/// Loads and asks.
+pub fn report(view: &View, release: &str, environment: &str, run: Option<&str>, now: Timestamp) -> Result<Report, Stop> {
+    Ok(ask(&question(view, release, environment, run, now)?))
+}
+
+fn missing(what: &str, key: &str) -> Refusal {
+    Refusal::new("ORG-001", format!("there is no {what} {key:?}"), format!("list what there is, or declare the {what} first"))
+}

@@ -1,0 +1,3 @@
+//! Go/no-go governance: who may say yes, and when nobody may.
+pub mod approvals;
+pub mod freezes;

@@ -1,0 +1,301 @@
+//! What an organisation folder declares, and what applying it changes.
+//!
+//! Applying compares each declaration with what is known, refuses what cannot work (with the declaration's name, so that
+//! the file and line can be told), and writes one fact per difference.
+
+use crate::kernel::{Actor, Decision, DocKey, Kind, Noun, Refusal, Stop, View};
+use crate::nouns::{
+    Environment, EnvironmentSpec, Fact, Person, PersonSpec, Pipeline, PipelineSpec, Promotion, Service, ServiceSpec, Strategy, Window, WindowSpec,
+};
+use crate::planning;
+use holdpoint_analysis::graph;
+use serde::Serialize;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+
+/// One declaration of the folder.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Declaration {
+    Person(PersonSpec),
+    Service(ServiceSpec),
+    Environment(EnvironmentSpec),
+    Pipeline(PipelineSpec),
+    Window(WindowSpec),
+}
+
+impl Declaration {
+    /// The stream it declares.
+    pub fn key(&self) -> DocKey {
+        match self {
+            Declaration::Person(spec) => DocKey::new(Kind::Person, spec.id.as_str()),
+            Declaration::Service(spec) => DocKey::new(Kind::Service, spec.name.as_str()),
+            Declaration::Environment(spec) => DocKey::new(Kind::Environment, spec.name.as_str()),
+            Declaration::Pipeline(spec) => DocKey::new(Kind::Pipeline, spec.name.as_str()),
+            Declaration::Window(spec) => DocKey::new(Kind::Window, spec.name.as_str()),
+        }
+    }
+    fn fact(&self) -> Fact {
+        match self {
+            Declaration::Person(spec) => Fact::PersonDeclared(spec.clone()),
+            Declaration::Service(spec) => Fact::ServiceDeclared(spec.clone()),
+            Declaration::Environment(spec) => Fact::EnvironmentDeclared(spec.clone()),
+            Declaration::Pipeline(spec) => Fact::PipelineDeclared(spec.clone()),
+            Declaration::Window(spec) => Fact::WindowDeclared(spec.clone()),
+        }
+    }
+}
+
+/// What applying one declaration does.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Change {
+    pub kind: Kind,
+    pub name: String,
+    /// `create`, `change`, `retire` or `same`.
+    pub action: &'static str,
+    /// `path`, `from`, `to`.
+    pub diff: Vec<Value>,
+}
+
+/// Applies a folder. `retire`: what is known of these kinds and not in the folder is retired (people excepted: an account
+/// that is not in the folder keeps its history and loses its roles only when it is declared without them).
+pub fn apply(view: &View, declared: &[Declaration], retire: bool, actor: &Actor) -> Result<Decision, Stop> {
+    may(view, actor)?;
+    check(view, declared)?;
+    let mut decision = Decision::default();
+    let mut changes: Vec<Change> = Vec::new();
+    for one in declared {
+        let key = one.key();
+        let (known, retired) = match one {
+            Declaration::Person(spec) => known::<Person, _>(view, spec.id.as_str(), |found| (json!(found.spec), found.retired))?,
+            Declaration::Service(spec) => known::<Service, _>(view, &spec.name, |found| (json!(found.spec), found.retired))?,
+            Declaration::Environment(spec) => known::<Environment, _>(view, &spec.name, |found| (json!(found.spec), found.retired))?,
+            Declaration::Pipeline(spec) => known::<Pipeline, _>(view, &spec.name, |found| (json!(found.spec), found.retired))?,
+            Declaration::Window(spec) => known::<Window, _>(view, &spec.name, |found| (json!(found.spec), found.retired))?,
+        };
+        let fact = one.fact();
+        let (_, _, new) = fact.write();
+        let mut diff = Vec::new();
+        difference("", known.as_ref().unwrap_or(&Value::Null), &new, &mut diff);
+        let action = match (&known, retired, diff.is_empty()) {
+            (None, _, _) | (_, true, _) => "create",
+            (Some(_), false, true) => "same",
+            (Some(_), false, false) => "change",
+        };
+        if action != "same" {
+            decision.fact(key.kind, key.key.as_str(), fact);
+        }
+        changes.push(Change { kind: key.kind, name: key.key, action, diff: if action == "change" { diff } else { Vec::new() } });
+    }
+    if retire {
+        let names: BTreeSet<DocKey> = declared.iter().map(Declaration::key).collect();
+        let live = [keys::<Service>(view)?, keys::<Environment>(view)?, keys::<Pipeline>(view)?, keys::<Window>(view)?].concat();
+        for key in live.into_iter().filter(|key| !names.contains(key)) {
+            decision.fact(key.kind, key.key.as_str(), Fact::Retired {});
+            changes.push(Change { kind: key.kind, name: key.key, action: "retire", diff: Vec::new() });
+        }
+    }
+    decision.answer = json!({"changes": changes, "applied": true});
+    Ok(decision)
+}
+
+fn may(view: &View, actor: &Actor) -> Result<(), Stop> {
+    let person: Option<Person> = match &actor.person {
+        Some(person) => view.get(person.as_str())?,
+        None => None,
+    };
+    if person.is_some_and(|person| person.has("admin")) {
+        return Ok(());
+    }
+    Err(Refusal::new("AUTH-003", "applying an organisation folder needs the role admin", "ask an administrator").into())
+}
+
+type Known = (Option<Value>, bool);
+
+fn known<T: Noun, F: Fn(&T) -> (Value, bool)>(view: &View, key: &str, of: F) -> Result<Known, Stop> {
+    Ok(view.get::<T>(key)?.map_or((None, false), |found| {
+        let (spec, retired) = of(&found);
+        (Some(spec), retired)
+    }))
+}
+
+fn keys<T: Noun>(view: &View) -> Result<Vec<DocKey>, Stop> {
+    Ok(view.all::<T>()?.iter().map(|noun| DocKey::new(T::KIND, noun.key())).collect())
+}
+
+/// Differences between two values, by path.
+pub fn difference(path: &str, old: &Value, new: &Value, found: &mut Vec<Value>) {
+    match (old, new) {
+        (Value::Object(old), Value::Object(new)) => {
+            let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+            for name in names {
+                let place = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+                difference(&place, old.get(name).unwrap_or(&Value::Null), new.get(name).unwrap_or(&Value::Null), found);
+            }
+        }
+        _ if old == new => {}
+        _ => found.push(json!({"path": path, "from": old, "to": new})),
+    }
+}
+
+fn wrong(kind: Kind, name: &str, path: &str, sentence: impl Into<String>, unblock: impl Into<String>) -> Stop {
+    Refusal::new("ORG-002", format!("{} {name}: {}", kind.name(), sentence.into()), unblock)
+        .with(json!({"kind": kind, "name": name, "path": path}))
+        .into()
+}
+
+fn check(view: &View, declared: &[Declaration]) -> Result<(), Stop> {
+    let mut seen: BTreeSet<DocKey> = BTreeSet::new();
+    for one in declared {
+        let key = one.key();
+        if !seen.insert(key.clone()) {
+            return Err(wrong(key.kind, &key.key, "", "it is declared twice", "keep one of the two"));
+        }
+        if !matches!(one, Declaration::Person(_)) {
+            check_name(&key)?;
+        }
+    }
+    for one in declared {
+        match one {
+            Declaration::Person(_) => {}
+            Declaration::Service(spec) => check_service(view, spec, &seen)?,
+            Declaration::Environment(spec) => check_environment(view, spec, declared)?,
+            Declaration::Pipeline(spec) => check_pipeline(view, spec, declared)?,
+            Declaration::Window(spec) => {
+                planning::windows::check(spec, "UTC").map_err(|why| wrong(Kind::Window, &spec.name, "rule", why, "see docs: windows"))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Names are plain ASCII words: nothing that looks like another name can be written.
+fn check_name(key: &DocKey) -> Result<(), Stop> {
+    let name = key.key.as_str();
+    let fits = (1..=64).contains(&name.len())
+        && name.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
+        && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'.' | b'_'));
+    if fits {
+        return Ok(());
+    }
+    Err(wrong(key.kind, name, "", "not a usable name", "use 1 to 64 of a-z, 0-9, '-', '.', '_', beginning with a letter or digit"))
+}
+
+fn declared_or_known<T: Noun>(view: &View, name: &str, declared: bool) -> Result<bool, Stop> {
+    Ok(declared || view.get::<T>(name)?.is_some_and(|noun| noun.live()))
+}
+
+fn check_service(view: &View, spec: &ServiceSpec, seen: &BTreeSet<DocKey>) -> Result<(), Stop> {
+    let here = seen.contains(&DocKey::new(Kind::Pipeline, spec.pipeline.as_str()));
+    if !declared_or_known::<Pipeline>(view, &spec.pipeline, here)? {
+        return Err(wrong(Kind::Service, &spec.name, "pipeline", format!("there is no pipeline {:?}", spec.pipeline), "declare it, or name one that is declared"));
+    }
+    if spec.components.is_empty() {
+        return Err(wrong(Kind::Service, &spec.name, "components", "a service has at least one component", "declare one"));
+    }
+    let names: Vec<&String> = spec.components.keys().collect();
+    let mut edges: Vec<Vec<usize>> = Vec::new();
+    for (name, component) in &spec.components {
+        if component.run.is_empty() {
+            return Err(wrong(Kind::Service, &spec.name, &format!("components.{name}.run"), "an empty command runs nothing", "give the argument vector"));
+        }
+        if component.instances == 0 || component.instances > 100 {
+            return Err(wrong(Kind::Service, &spec.name, &format!("components.{name}.instances"), "expected 1 to 100 instances", "give a number in that range"));
+        }
+        let mut after = Vec::new();
+        for before in &component.after {
+            match names.iter().position(|other| *other == before) {
+                Some(index) => after.push(index),
+                None => {
+                    let path = format!("components.{name}.after");
+                    return Err(wrong(Kind::Service, &spec.name, &path, format!("{name} comes after {before:?}, which is no component"), "name a component of this service"));
+                }
+            }
+        }
+        edges.push(after);
+    }
+    graph::waves(&edges).map(|_| ()).map_err(|why| {
+        wrong(Kind::Service, &spec.name, "components", format!("the order of components has a cycle: {why:?} of {names:?}"), "take one `after` out")
+    })
+}
+
+fn check_environment(view: &View, spec: &EnvironmentSpec, declared: &[Declaration]) -> Result<(), Stop> {
+    if holdpoint_analysis::calendar::zone(&spec.zone).is_err() {
+        return Err(wrong(Kind::Environment, &spec.name, "zone", format!("there is no time zone {:?}", spec.zone), "use an IANA name such as Europe/Berlin"));
+    }
+    for name in &spec.windows {
+        let here = declared.iter().any(|one| matches!(one, Declaration::Window(window) if window.name == *name));
+        if !declared_or_known::<Window>(view, name, here)? {
+            return Err(wrong(Kind::Environment, &spec.name, "windows", format!("there is no window {name:?}"), "declare it, or name one that is declared"));
+        }
+    }
+    if let Some(traffic) = &spec.traffic
+        && traffic.proxy.is_some() == traffic.haproxy.is_some()
+    {
+        return Err(wrong(Kind::Environment, &spec.name, "traffic", "expected either proxy or haproxy", "give one of the two"));
+    }
+    Ok(())
+}
+
+fn check_pipeline(view: &View, spec: &PipelineSpec, declared: &[Declaration]) -> Result<(), Stop> {
+    if spec.stages.is_empty() {
+        return Err(wrong(Kind::Pipeline, &spec.name, "stages", "a pipeline has at least one stage", "declare one"));
+    }
+    let mut places = BTreeSet::new();
+    for (at, stage) in spec.stages.iter().enumerate() {
+        let path = |part: &str| format!("stages[{at}].{part}");
+        if !places.insert(&stage.environment) {
+            return Err(wrong(Kind::Pipeline, &spec.name, &path("environment"), format!("environment {} has two stages", stage.environment), "keep one"));
+        }
+        let here = declared.iter().find_map(|one| match one {
+            Declaration::Environment(place) if place.name == stage.environment => Some(place.production),
+            _ => None,
+        });
+        let production = match here {
+            Some(production) => production,
+            None => match view.get::<Environment>(&stage.environment)?.filter(|place| !place.retired) {
+                Some(place) => place.spec.production,
+                None => {
+                    return Err(wrong(Kind::Pipeline, &spec.name, &path("environment"), format!("there is no environment {:?}", stage.environment), "declare it"));
+                }
+            },
+        };
+        if production && stage.promotion == Promotion::Automatic {
+            return Err(wrong(Kind::Pipeline, &spec.name, &path("promotion"), "production always needs a named person", "use promotion: manual"));
+        }
+        let rollout = &stage.rollout;
+        if rollout.strategy == Strategy::Canary {
+            let rising = rollout.steps.windows(2).all(|pair| pair[0] < pair[1]);
+            if rollout.steps.last() != Some(&100) || rollout.steps.first() == Some(&0) || !rising {
+                return Err(wrong(Kind::Pipeline, &spec.name, &path("rollout.steps"), format!("expected rising percentages that end at 100, found {:?}", rollout.steps), "for example [5, 25, 100]"));
+            }
+            if rollout.interval.ms() == 0 || rollout.hold < rollout.interval {
+                return Err(wrong(Kind::Pipeline, &spec.name, &path("rollout.hold"), "the hold is shorter than one interval", "give a longer hold"));
+            }
+        }
+        if !(rollout.alpha > 0.0 && rollout.alpha < 0.5) {
+            return Err(wrong(Kind::Pipeline, &spec.name, &path("rollout.alpha"), format!("expected a chance above 0 and below 0.5, found {}", rollout.alpha), "0.05 is usual"));
+        }
+        for step in stage.steps_before.iter().chain(&stage.steps_after) {
+            if step.command.is_empty() == step.http.is_none() {
+                return Err(wrong(Kind::Pipeline, &spec.name, &path("steps"), format!("step {:?} needs either command or http", step.name), "give one of the two"));
+            }
+        }
+        for trigger in &stage.triggers {
+            check_trigger(spec, at, trigger)?;
+        }
+    }
+    Ok(())
+}
+
+fn check_trigger(spec: &PipelineSpec, at: usize, trigger: &crate::nouns::Trigger) -> Result<(), Stop> {
+    const METRICS: [&str; 3] = ["error-ratio", "latency-p99-ms", "requests"];
+    let path = format!("stages[{at}].triggers");
+    if !METRICS.contains(&trigger.metric.as_str()) {
+        return Err(wrong(Kind::Pipeline, &spec.name, &path, format!("there is no metric {:?}", trigger.metric), format!("one of {}", METRICS.join(", "))));
+    }
+    let needs = trigger.test != crate::nouns::Test::Canary;
+    if needs != trigger.threshold.is_some() {
+        return Err(wrong(Kind::Pipeline, &spec.name, &path, format!("trigger on {}: above and below need a threshold, canary has none", trigger.metric), "give or drop the threshold"));
+    }
+    Ok(())
+}

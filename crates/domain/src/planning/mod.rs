@@ -1,0 +1,2 @@
+//! Strategy and planning: when a change may start.
+pub mod windows;

@@ -1,0 +1,2 @@
+//! Post-implementation review: how a release ended.
+pub mod closure;

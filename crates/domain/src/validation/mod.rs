@@ -1,0 +1,2 @@
+//! Testing and validation: test results as evidence.
+pub mod tests;
