@@ -7,6 +7,6 @@
 //! What is not here: what the answers are used for (gates, triggers, plans) and how the inputs were gathered.
 
 pub mod calendar;
-// pub mod canary;
+pub mod canary;
 pub mod graph;
 pub mod histogram;
