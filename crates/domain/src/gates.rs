@@ -1,7 +1,7 @@
 //! The visible list of gates, and how all of them are asked at once.
 
 use crate::gate::{Gate, GateAnswer, Light, Question, Report};
-use crate::kernel::{PersonId, Refusal, Stop, Timestamp, View};
+use crate::kernel::{DocKey, Kind, Need, PersonId, Refusal, Stop, Timestamp, View};
 use crate::nouns::{Environment, Freeze, Person, Pipeline, Release, Run, Service, Slot, Subject, Summary, Window};
 use crate::{build, governance, orchestration, planning, validation};
 use holdpoint_seal::digest::Digest;
@@ -26,6 +26,17 @@ pub fn question(view: &View, release: &str, environment: &str, run: Option<&str>
     let release: Release = view.get(release)?.ok_or_else(|| missing("release", release))?;
     let manifest = release.manifest().clone();
     let service: Service = view.get(&manifest.service)?.ok_or_else(|| missing("service", &manifest.service))?;
+    let mut digests: Vec<String> = manifest.components.values().map(|pin| pin.digest.to_string()).collect();
+    digests.push(release.manifest_digest().to_string());
+    let mut needs = vec![
+        Need::Doc(DocKey::new(Kind::Pipeline, service.spec.pipeline.as_str())),
+        Need::Doc(DocKey::new(Kind::Environment, environment)),
+        Need::Doc(DocKey::new(Kind::Slot, Slot::key_of(environment, &manifest.service))),
+        Need::All(Kind::Freeze),
+    ];
+    needs.extend(digests.iter().map(|digest| Need::Doc(DocKey::new(Kind::Subject, digest.as_str()))));
+    needs.extend(run.map(|id| Need::Doc(DocKey::new(Kind::Run, id))));
+    view.want(needs)?;
     let pipeline: Pipeline = view.get(&service.spec.pipeline)?.ok_or_else(|| missing("pipeline", &service.spec.pipeline))?;
     let (stage, previous) = pipeline.stage(environment).map(|(stage, before)| (stage.clone(), before.cloned())).ok_or_else(|| {
         let known: Vec<&str> = pipeline.spec.stages.iter().map(|stage| stage.environment.as_str()).collect();
@@ -42,8 +53,6 @@ pub fn question(view: &View, release: &str, environment: &str, run: Option<&str>
         None => None,
     };
 
-    let mut digests: Vec<String> = manifest.components.values().map(|pin| pin.digest.to_string()).collect();
-    digests.push(release.manifest_digest().to_string());
     let subjects: BTreeMap<Digest, Subject> =
         view.get_many::<Subject>(&digests)?.into_iter().flatten().map(|subject| (subject.digest.clone(), subject)).collect();
 
@@ -55,6 +64,9 @@ pub fn question(view: &View, release: &str, environment: &str, run: Option<&str>
         }
     }
     let ids: Vec<String> = ids.into_iter().map(String::from).collect();
+    let mut needs: Vec<Need> = ids.iter().map(|id| Need::Doc(DocKey::new(Kind::Person, id.as_str()))).collect();
+    needs.extend(place.spec.windows.iter().map(|name| Need::Doc(DocKey::new(Kind::Window, name.as_str()))));
+    view.want(needs)?;
     let people = view.get_many::<Person>(&ids)?.into_iter().flatten().map(|person| (person.spec.id.clone(), person)).collect();
     let freezes: Vec<Freeze> = view.all()?;
     let windows: Vec<Window> = view.get_many::<Window>(&place.spec.windows)?.into_iter().flatten().collect();

@@ -3,7 +3,7 @@
 //! Applying compares each declaration with what is known, refuses what cannot work (with the declaration's name, so that
 //! the file and line can be told), and writes one fact per difference.
 
-use crate::kernel::{Actor, Decision, DocKey, Kind, Noun, Refusal, Stop, View};
+use crate::kernel::{Actor, Decision, DocKey, Kind, Need, Noun, Refusal, Stop, View};
 use crate::nouns::{
     Environment, EnvironmentSpec, Fact, Person, PersonSpec, Pipeline, PipelineSpec, Promotion, Service, ServiceSpec, Strategy, Window, WindowSpec,
 };
@@ -59,6 +59,10 @@ pub struct Change {
 /// Applies a folder. `retire`: what is known of these kinds and not in the folder is retired (people excepted: an account
 /// that is not in the folder keeps its history and loses its roles only when it is declared without them).
 pub fn apply(view: &View, declared: &[Declaration], retire: bool, actor: &Actor) -> Result<Decision, Stop> {
+    let mut needs: Vec<Need> = actor.person.iter().map(|person| Need::Doc(DocKey::new(Kind::Person, person.as_str()))).collect();
+    needs.extend(declared.iter().map(|one| Need::Doc(one.key())));
+    needs.extend([Kind::Service, Kind::Environment, Kind::Pipeline, Kind::Window].map(Need::All));
+    view.want(needs)?;
     may(view, actor)?;
     check(view, declared)?;
     let mut decision = Decision::default();
@@ -181,7 +185,7 @@ fn check_name(key: &DocKey) -> Result<(), Stop> {
 }
 
 fn declared_or_known<T: Noun>(view: &View, name: &str, declared: bool) -> Result<bool, Stop> {
-    Ok(declared || view.get::<T>(name)?.is_some_and(|noun| noun.live()))
+    Ok(declared || view.all::<T>()?.iter().any(|noun| noun.key() == name))
 }
 
 fn check_service(view: &View, spec: &ServiceSpec, seen: &BTreeSet<DocKey>) -> Result<(), Stop> {
@@ -252,7 +256,7 @@ fn check_pipeline(view: &View, spec: &PipelineSpec, declared: &[Declaration]) ->
         });
         let production = match here {
             Some(production) => production,
-            None => match view.get::<Environment>(&stage.environment)?.filter(|place| !place.retired) {
+            None => match view.all::<Environment>()?.into_iter().find(|place| place.spec.name == stage.environment) {
                 Some(place) => place.spec.production,
                 None => {
                     return Err(wrong(Kind::Pipeline, &spec.name, &path("environment"), format!("there is no environment {:?}", stage.environment), "declare it"));

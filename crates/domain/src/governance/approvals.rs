@@ -6,7 +6,7 @@
 use crate::evidence;
 use crate::gate::{Atom, Condition, Gate, Light, Question};
 use crate::kernel::{AccountKind, Actor, Decision, Kind, Note, Refusal, Stop, Timestamp, View};
-use crate::nouns::{Approval, ApprovalState, Fact, ReleaseState};
+use crate::nouns::{Approval, ApprovalState, Fact, Person, ReleaseState};
 use holdpoint_seal::digest::Digest;
 use serde_json::json;
 
@@ -136,7 +136,8 @@ pub fn vote(view: &View, vote: &Vote, now: Timestamp) -> Result<Decision, Stop> 
         }
         return Ok(decision);
     }
-    may_vote(&question, vote, &by)?;
+    let person: Option<Person> = view.get(by.as_str())?;
+    may_vote(&question, vote, person.as_ref())?;
     let same = question.release.approvals.iter().any(|old| {
         old.by == by && old.environment == vote.environment && old.state == vote.state && old.manifest_digest == vote.manifest_digest
             && old.evidence_root == vote.evidence_root
@@ -155,7 +156,7 @@ pub fn vote(view: &View, vote: &Vote, now: Timestamp) -> Result<Decision, Stop> 
     Ok(decision)
 }
 
-fn may_vote(question: &Question, vote: &Vote, by: &crate::kernel::PersonId) -> Result<(), Stop> {
+fn may_vote(question: &Question, vote: &Vote, person: Option<&Person>) -> Result<(), Stop> {
     let now_manifest = question.release.manifest_digest();
     if vote.manifest_digest != *now_manifest {
         return Err(Refusal::new(
@@ -192,7 +193,6 @@ fn may_vote(question: &Question, vote: &Vote, by: &crate::kernel::PersonId) -> R
         }
     }
     let roles: Vec<&str> = question.stage.gates.approvals.iter().map(|rule| rule.role.as_str()).collect();
-    let person = question.people.get(by);
     if !roles.iter().any(|role| person.is_some_and(|person| person.has(role))) {
         return Err(Refusal::new(
             "GOV-008",

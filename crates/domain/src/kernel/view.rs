@@ -143,6 +143,17 @@ impl View {
     pub fn size(&self) -> usize {
         self.docs.len()
     }
+    /// Stops for everything on the list that is not loaded yet, so that one round loads it all.
+    pub fn want(&self, needs: impl IntoIterator<Item = Need>) -> Result<(), Stop> {
+        let missing: Vec<Need> = needs
+            .into_iter()
+            .filter(|need| match need {
+                Need::Doc(key) => !self.docs.contains_key(key),
+                Need::All(kind) => !self.lists.contains_key(kind),
+            })
+            .collect();
+        if missing.is_empty() { Ok(()) } else { Err(Stop::Need(missing)) }
+    }
     /// The document as loaded, whatever its kind.
     pub fn doc(&self, key: &DocKey) -> Result<Option<&Doc>, Stop> {
         match self.docs.get(key) {
@@ -159,15 +170,7 @@ impl View {
     }
     /// Several nouns at once, so that one round loads them all.
     pub fn get_many<T: Noun>(&self, keys: &[String]) -> Result<Vec<Option<T>>, Stop> {
-        let missing: Vec<Need> = keys
-            .iter()
-            .map(|key| DocKey::new(T::KIND, key.as_str()))
-            .filter(|key| !self.docs.contains_key(key))
-            .map(Need::Doc)
-            .collect();
-        if !missing.is_empty() {
-            return Err(Stop::Need(missing));
-        }
+        self.want(keys.iter().map(|key| Need::Doc(DocKey::new(T::KIND, key.as_str()))))?;
         keys.iter().map(|key| self.get(key)).collect()
     }
     /// Every live noun of a kind.

@@ -65,8 +65,8 @@ pub enum StepSpec {
     Http(HttpCall),
     /// New instances beside the old ones, until they are healthy and answer with their version.
     Start { component: String },
-    /// So many per cent of each component's traffic on the new version; 0 brings all back to the old one.
-    Traffic { new_percent: Weights },
+    /// So many per cent of a component's traffic on the new version; 0 brings all back to the old one.
+    Traffic { component: String, new_percent: Weights },
     /// Holds the traffic and compares the versions. The engine's own step.
     Watch(WatchSpec),
     /// Stops the instances of one side after draining.
@@ -255,10 +255,10 @@ impl Run {
             Outcome::NotStarted { .. } => StepState::Pending,
         };
         let moved = match (&step.spec, &step.state) {
-            (StepSpec::Traffic { new_percent }, StepState::Done) => *new_percent,
+            (StepSpec::Traffic { new_percent, .. }, StepState::Done) => *new_percent,
             _ => new_percent,
         };
-        if let Some(attempt) = step.attempts.iter_mut().find(|one| one.id == attempt) {
+        if let Some(attempt) = step.attempts.iter_mut().rev().find(|one| one.id == attempt) {
             attempt.finished_at = Some(at);
             attempt.outcome = Some(outcome.clone());
             attempt.log = log.cloned().or(attempt.log.take());

@@ -2,7 +2,7 @@
 
 use crate::gate::Question;
 use crate::nouns::{
-    Component, ExtraStep, Running, Service, ServiceSpec, Side, Stage, Step, StepSpec, Strategy, TestStep, WatchSpec,
+    Component, Environment, ExtraStep, Running, Service, ServiceSpec, Side, Stage, Step, StepSpec, Strategy, TestStep, WatchSpec,
 };
 
 /// The steps of a deployment: migrations, new beside old, traffic, checks, tests, then the old one goes.
@@ -18,7 +18,9 @@ pub fn deploy(question: &Question) -> Vec<Step> {
     for name in &order {
         steps.push(start(name, true));
     }
-    steps.extend(traffic(&question.stage, &question.release.manifest().triggers, running.is_some()));
+    if question.environment.spec.traffic.is_some() {
+        steps.extend(traffic(&question.stage, &question.release.manifest().triggers, running.is_some(), &order));
+    }
     steps.push(Step::new("verify", "check that the new version serves", StepSpec::Verify { side: Side::New }, true, true));
     steps.extend(question.stage.tests.iter().map(test));
     steps.extend(question.stage.steps_after.iter().map(|extra| own("after", extra)));
@@ -27,10 +29,12 @@ pub fn deploy(question: &Question) -> Vec<Step> {
 }
 
 /// The steps of a rollback that a person asks for afterwards: what ran before, started again, all traffic at once.
-pub fn back_to(service: &Service, names: &[&str], running: Option<&Running>) -> Vec<Step> {
+pub fn back_to(service: &Service, place: &Environment, names: &[&str], running: Option<&Running>) -> Vec<Step> {
     let order = order(&service.spec, names);
     let mut steps: Vec<Step> = order.iter().map(|name| start(name, false)).collect();
-    steps.push(Step::new("traffic-100", "all traffic to it", StepSpec::Traffic { new_percent: 100 }, false, true));
+    if place.spec.traffic.is_some() {
+        steps.extend(order.iter().map(|name| shift(name, 100, false)));
+    }
     steps.push(Step::new("verify", "check that it serves", StepSpec::Verify { side: Side::New }, false, true));
     steps.extend(stop_old(running, &order, false));
     steps
@@ -72,7 +76,17 @@ fn start(name: &str, forward: bool) -> Step {
     Step::new(format!("{name}.start"), format!("start {name} beside what runs"), StepSpec::Start { component: name.to_owned() }, forward, true)
 }
 
-fn traffic(stage: &Stage, more: &[crate::nouns::Trigger], compare: bool) -> Vec<Step> {
+fn shift(name: &str, percent: u32, forward: bool) -> Step {
+    Step::new(
+        format!("{name}.traffic-{percent}"),
+        format!("{percent} % of {name}'s traffic to the new version"),
+        StepSpec::Traffic { component: name.to_owned(), new_percent: percent },
+        forward,
+        true,
+    )
+}
+
+fn traffic(stage: &Stage, more: &[crate::nouns::Trigger], compare: bool, order: &[&str]) -> Vec<Step> {
     let rollout = &stage.rollout;
     let triggers: Vec<_> = stage.triggers.iter().chain(more).cloned().collect();
     let percents: Vec<u32> = match rollout.strategy {
@@ -83,13 +97,7 @@ fn traffic(stage: &Stage, more: &[crate::nouns::Trigger], compare: bool) -> Vec<
     };
     let mut steps = Vec::new();
     for percent in percents {
-        steps.push(Step::new(
-            format!("traffic-{percent}"),
-            format!("{percent} % of traffic to the new version"),
-            StepSpec::Traffic { new_percent: percent },
-            true,
-            true,
-        ));
+        steps.extend(order.iter().map(|name| shift(name, percent, true)));
         let canary = rollout.strategy == Strategy::Canary && percent < 100;
         if canary || (!triggers.is_empty() && percent == 100 && compare) {
             let watch = WatchSpec {

@@ -3,14 +3,21 @@
 
 use super::{plan, progress, runs};
 use crate::kernel::{Action, ActionChange, Actor, Decision, DocKey, Kind, Note, Refusal, RunId, Stop, Timestamp, View};
-use crate::nouns::{Cause, Fact, Outcome, Purpose, Run, RunResult, RunState, Service, Side, Slot, SlotEntry, Step, StepSpec, StepState};
+use crate::nouns::{Cause, Environment, Fact, Outcome, Purpose, Run, RunResult, RunState, Service, Side, Slot, SlotEntry, Step, StepSpec, StepState};
 use serde_json::json;
 
 /// The steps that undo what a run has done so far. What never began is not undone; what may have begun is.
 pub fn steps(run: &Run) -> Vec<Step> {
     let touched = |step: &Step| !matches!(step.state, StepState::Pending | StepState::Skipped);
     let mut back = Vec::new();
-    let moved = run.steps.iter().any(|step| matches!(step.spec, StepSpec::Traffic { .. }) && touched(step));
+    let mut moved: Vec<&str> = Vec::new();
+    for step in run.steps.iter().filter(|step| touched(step)) {
+        if let StepSpec::Traffic { component, .. } = &step.spec
+            && !moved.contains(&component.as_str())
+        {
+            moved.push(component);
+        }
+    }
     let Some(previous) = &run.previous else {
         // Nothing ran here before: what was started is stopped, and nothing serves.
         back.extend(stop_new(run, &touched));
@@ -30,14 +37,17 @@ pub fn steps(run: &Run) -> Vec<Step> {
             ));
         }
     }
-    if moved {
+    // What users meet first goes back first: the reverse of the order in which components were moved.
+    for component in moved.iter().rev() {
         back.push(Step::new(
-            "back.traffic",
-            format!("all traffic back to {}", previous.version),
-            StepSpec::Traffic { new_percent: 0 },
+            format!("back.{component}.traffic"),
+            format!("all traffic of {component} back to {}", previous.version),
+            StepSpec::Traffic { component: (*component).to_owned(), new_percent: 0 },
             false,
             true,
         ));
+    }
+    if !moved.is_empty() {
         back.push(Step::new("back.verify", format!("check that {} serves", previous.version), StepSpec::Verify { side: Side::Old }, false, true));
     }
     back.extend(stop_new(run, &touched));
@@ -112,7 +122,8 @@ fn restore(view: &View, run: &Run, id: &RunId, reason: Note, by: crate::kernel::
         .clone();
     let service: Service = view.get(&run.service)?.ok_or_else(|| Refusal::new("ORG-001", format!("there is no service {:?}", run.service), "declare it"))?;
     let names: Vec<&str> = entry.components.keys().map(String::as_str).collect();
-    let steps = plan::back_to(&service, &names, slot.running.as_ref());
+    let place: Environment = view.get(&environment)?.ok_or_else(|| Refusal::new("ORG-001", format!("there is no environment {environment:?}"), "declare it"))?;
+    let steps = plan::back_to(&service, &place, &names, slot.running.as_ref());
     let first = steps.first().map(|step| step.id.clone()).unwrap_or_default();
     if view.position(&DocKey::new(Kind::Run, id.as_str()))? != 0 {
         return Err(Refusal::new("ORC-009", format!("run {id} exists already"), "ask again; ids are drawn anew").into());
