@@ -1,0 +1,438 @@
+export type Instant = string
+export type Digest = string
+export type Light = 'open' | 'waiting' | 'shut'
+
+export interface Refusal {
+  type?: string
+  title?: string
+  status: number
+  code: string
+  detail: string
+  unblock?: string
+  facts?: unknown
+}
+
+export type Refusals = Partial<Record<string, Pick<Refusal, 'code' | 'detail' | 'unblock'>>>
+
+export interface Me {
+  handle: string
+  name: string
+  roles: string[]
+  csrf: string
+  refusals?: Refusals
+}
+
+export interface SetupAccount {
+  handle: string
+  name: string
+  roles?: string[]
+  expires?: Instant
+  password_rule?: string
+}
+
+export interface Change {
+  path: string
+  from: unknown
+  to: unknown
+}
+
+export interface GateCounts {
+  open: number
+  waiting: number
+  shut: number
+}
+
+export interface BoardNext {
+  release: string
+  version: string
+  gates: GateCounts
+  headline?: string
+  verdict?: Light
+  run?: string
+}
+
+export interface BoardCell {
+  release?: string
+  version?: string
+  since?: Instant
+  state: string
+  run?: string
+  next?: BoardNext
+}
+
+export interface BoardEnvironment {
+  name: string
+  production: boolean
+  zone?: string
+}
+
+export interface BoardRow {
+  service: string
+  team?: string
+  cells: Record<string, BoardCell | undefined>
+}
+
+export interface Board {
+  environments: BoardEnvironment[]
+  rows: BoardRow[]
+  as_of: Instant
+  next_cursor?: string | null
+}
+
+export interface Atom {
+  text: string
+  light: Light
+  code?: string
+  unblock?: string
+}
+
+export interface Gate {
+  gate: string
+  title: string
+  state: Light
+  code?: string
+  sentence: string
+  unblock?: string
+  atoms: Atom[]
+}
+
+export interface GateReport {
+  release: string
+  environment: string
+  manifest_digest: Digest
+  evidence_root: Digest
+  evidence?: Digest[]
+  at: Instant
+  verdict: Light
+  headline?: string
+  next_start?: Instant
+  gates: Gate[]
+}
+
+export interface ComponentPin {
+  digest: Digest
+  version: string
+}
+
+export interface Manifest {
+  service: string
+  version: string
+  components: Record<string, ComponentPin>
+  work_items: string[]
+  config: Record<string, string>
+  triggers: unknown[]
+  definition: { service: Digest; pipeline: Digest }
+}
+
+export interface Author {
+  person?: string
+  handle?: string
+  commits: string[]
+}
+
+export interface Evidence {
+  kind: string
+  digest: Digest
+  subject: Digest
+  at: Instant
+  signer: string
+  summary: string
+  revoked?: boolean
+}
+
+export interface Approval {
+  handle: string
+  role?: string
+  environment: string
+  at: Instant
+  state: 'given' | 'rejected' | 'withdrawn'
+  valid: boolean
+  void_because?: string
+  comment?: string
+  manifest_digest?: Digest
+}
+
+export interface Standing {
+  manifest_digest: Digest
+  at: Instant
+  version?: string
+  release?: string
+  handle?: string
+}
+
+export interface ReleaseEnvironment {
+  name: string
+  production: boolean
+  zone?: string
+  state?: string
+  run?: string
+  wanted_by?: string
+  running?: Standing
+  last_approved?: Standing
+  report: GateReport
+  refusals?: Refusals
+}
+
+export interface RunSummary {
+  id: string
+  purpose: string
+  release?: string
+  service: string
+  version: string
+  environment?: string
+  state: string
+  result?: string
+  started: Instant
+  finished?: Instant
+  by?: string
+  cause?: Cause
+}
+
+export interface ManifestVersion {
+  digest: Digest
+  at: Instant
+  by?: string
+  diff: Change[]
+}
+
+export interface Release {
+  id: string
+  service: string
+  version: string
+  state: string
+  closure?: string
+  superseded_by?: string
+  created_at?: Instant
+  created_by?: string
+  manifest: Manifest
+  manifest_digest: Digest
+  authors: Author[]
+  work_items: string[]
+  evidence: Evidence[]
+  approvals: Approval[]
+  environments: ReleaseEnvironment[]
+  runs: RunSummary[]
+  history: ManifestVersion[]
+  refusals?: Refusals
+}
+
+export interface ReleaseSummary {
+  id: string
+  service: string
+  version: string
+  state: string
+  closure?: string
+  created_at?: Instant
+  manifest_digest?: Digest
+}
+
+export interface Difference {
+  from: Digest
+  to: Digest
+  changes: Change[]
+}
+
+export interface Cause {
+  code: string
+  sentence: string
+  facts?: unknown
+}
+
+export interface Step {
+  id: string
+  title: string
+  kind: string
+  state: 'pending' | 'ready' | 'leased' | 'running' | 'done' | 'failed' | 'indeterminate' | 'skipped'
+  attempt?: string
+  started?: Instant
+  finished?: Instant
+  worker?: string
+  outcome?: string
+  waiting_for?: string
+  rollback?: boolean
+}
+
+export interface Instance {
+  component: string
+  name: string
+  address: string
+  worker: string
+  version?: string
+  state?: string
+}
+
+export interface VersionTraffic {
+  component?: string
+  version: string
+  side: 'old' | 'new'
+  requests: number
+  errors: number
+  p50_ms?: number
+  p99_ms?: number
+}
+
+export interface CanaryPoint {
+  at: Instant
+  evidence: number
+  estimate?: number
+  low?: number
+  high?: number
+}
+
+export interface Counts {
+  n: number
+  k: number
+}
+
+export interface CanaryMetric {
+  metric: string
+  verdict: string
+  evidence: number
+  limit: number
+  estimate?: number
+  baseline: Counts
+  candidate: Counts
+  points: CanaryPoint[]
+}
+
+export interface Canary {
+  verdict: string
+  sentence?: string
+  metrics: CanaryMetric[]
+}
+
+export interface Run {
+  id: string
+  purpose: string
+  release?: string
+  service: string
+  version: string
+  previous_version?: string
+  environment?: string
+  zone?: string
+  state: string
+  result?: string
+  started: Instant
+  finished?: Instant
+  by?: string
+  cause?: Cause
+  steps: Step[]
+  weights: Record<string, Record<string, number>>
+  traffic?: VersionTraffic[]
+  canary?: Canary
+  instances: Instance[]
+  refusals?: Refusals
+}
+
+export interface LogChunk {
+  text: string
+  next_offset: number
+  complete: boolean
+}
+
+export interface Envelope {
+  project: string
+  stream: string
+  position: number
+  prev: string
+  type: string
+  v: number
+  at: Instant
+  actor: string
+  via: string
+  body_digest: Digest
+}
+
+export interface LedgerEntry {
+  index: number
+  leaf: Digest
+  envelope: Envelope
+  body?: unknown
+  actor_name?: string
+}
+
+export interface LedgerPage {
+  entries: LedgerEntry[]
+  size: number
+  next_before?: number | null
+}
+
+export interface Checkpoint {
+  size: number
+  root: Digest
+  at?: Instant
+  note?: string
+}
+
+export interface InclusionProof {
+  type: 'inclusion'
+  leafIndex: number
+  treeSize: number
+  leafHash: string
+  rootHash: string
+  hashes: string[]
+}
+
+export interface Freeze {
+  id: string
+  name: string
+  environments: string[]
+  services: string[]
+  from: Instant
+  until: Instant
+  reason?: string
+  by?: string
+  state: 'planned' | 'holds' | 'over' | 'lifted'
+  refusals?: Refusals
+}
+
+export interface NewFreeze {
+  name: string
+  environments: string[]
+  services: string[]
+  from: Instant
+  until: Instant
+  reason: string
+}
+
+export interface Window {
+  name: string
+  kind: 'allow' | 'deny'
+  rule: string
+  start: string
+  duration: string
+  zone?: string
+  sentence?: string
+}
+
+export interface Environment {
+  name: string
+  production: boolean
+  zone: string
+  order: number
+  pool: string
+  windows: Window[]
+  workers?: number
+  sentence?: string
+}
+
+export interface Person {
+  handle: string
+  name: string
+  roles: string[]
+  service_account: boolean
+  retired?: boolean
+  set_up?: boolean
+  refusals?: Refusals
+}
+
+export interface Invite {
+  link: string
+  expires?: Instant
+}
+
+export interface Happened {
+  index: number
+  stream: string
+  type: string
+}

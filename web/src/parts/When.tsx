@@ -1,0 +1,38 @@
+// An instant: in the viewer's zone, with the environment's zone on hover; or how long ago.
+
+import { useSyncExternalStore } from 'react'
+import { age, bothZones, brief } from '../words/time'
+
+const watchers = new Set<() => void>()
+let now = Date.now()
+setInterval(() => {
+  now = Date.now()
+  watchers.forEach((tell) => tell())
+}, 15_000)
+
+export function useNow(): number {
+  return useSyncExternalStore(
+    (tell) => {
+      watchers.add(tell)
+      return () => watchers.delete(tell)
+    },
+    () => now,
+  )
+}
+
+export function When({ at, zone }: { at: string; zone?: string | undefined }) {
+  return (
+    <time dateTime={at} title={bothZones(at, zone)} className="when">
+      {brief(at)}
+    </time>
+  )
+}
+
+export function Age({ at, zone }: { at: string; zone?: string | undefined }) {
+  const mine = useNow()
+  return (
+    <time dateTime={at} title={bothZones(at, zone)} className="when">
+      {age(at, Math.max(mine, now))}
+    </time>
+  )
+}
