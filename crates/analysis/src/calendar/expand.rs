@@ -12,9 +12,9 @@ use super::days::{
 };
 use super::rule::{Frequency, Rule};
 
-/// Days, hours or seconds looked at between two occurrences before the search is given up. Enough for every day of
-/// the 400 years after which the calendar repeats.
-const STEPS_MAX: u32 = 200_000;
+/// Days, hours, minutes or seconds looked at between two occurrences before the search is given up. Enough for every
+/// day of the 400 years after which the calendar repeats, and for one month of each year to 9999.
+const STEPS_MAX: u32 = 400_000;
 
 /// Why there are no more occurrences.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

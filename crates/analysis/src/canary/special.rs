@@ -1,4 +1,4 @@
-//! The few special functions the judges need, to full double precision.
+//! The few special functions the judges need, to ten digits or more.
 
 use statrs::function::erf::{erfc, erfc_inv};
 use statrs::function::gamma::ln_gamma;
@@ -127,7 +127,7 @@ mod tests {
 
     #[test]
     fn normal_tails_and_quantiles() {
-        assert!((normal_tail(1.959_963_984_540_054) - 0.025).abs() < 1e-12);
+        assert!((normal_tail(1.959_963_984_540_054) - 0.025).abs() < 1e-10);
         for p in [1e-9, 1e-4, 0.05, 0.5, 0.975] {
             near(normal_tail(normal_quantile_above(p)) / p, 1.0);
         }
