@@ -158,9 +158,12 @@ pub fn format_f64(value: f64) -> Option<String> {
     if value == 0.0 {
         return Some("0".into());
     }
-    // Rust prints the shortest digits that read back as the same double, the closest of these: the same digits as
-    // ECMAScript. Only the layout differs.
-    let scientific = format!("{:e}", value.abs());
+    // Rust prints the shortest digits that read back as the same double, as ECMAScript does. Where two such numbers are
+    // equally close, ECMAScript takes the even one; rounding the exact value to as many digits does that.
+    let shortest = format!("{:e}", value.abs());
+    let fraction = shortest.find('e')?.saturating_sub(2);
+    let even = format!("{:.*e}", fraction, value.abs());
+    let scientific = if even.parse() == Ok(value.abs()) { even } else { shortest };
     let (mantissa, exponent) = scientific.split_once('e')?;
     let digits: String = mantissa.chars().filter(|c| *c != '.').collect();
     let point = exponent.parse::<i32>().ok()? + 1;

@@ -197,9 +197,8 @@ mod tests {
         let text = String::from_utf8(envelope().to_vec().unwrap()).unwrap();
         assert_eq!(
             text,
-            "{\"actor\":\"per_1\",\"at\":1764000000000000,\"body_digest\":\"sha256:5d72697b26a8d6d11a91ef13fc3e77f8f5d5fb86eb9e4fb8d2dd3c91e1d29f9f\",\
+            "{\"actor\":\"per_1\",\"at\":1764000000000000,\"body_digest\":\"sha256:63c9663de90ee828bbda6cd9acf02d0c653986c1ec25aa239920641edc9a1de5\",\
              \"position\":1,\"prev\":\"\",\"project\":\"default\",\"stream\":\"release/rel_1\",\"type\":\"ReleaseCreated\",\"v\":1,\"via\":\"cli\"}"
-                .replace("5d72697b26a8d6d11a91ef13fc3e77f8f5d5fb86eb9e4fb8d2dd3c91e1d29f9f", &Digest::of(b"{\"a\":[2],\"b\":1}").hex())
         );
         assert_eq!(envelope().leaf_hash().unwrap(), Digest::of_parts(&[&[0], text.as_bytes()]));
     }

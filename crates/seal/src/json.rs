@@ -459,9 +459,9 @@ mod tests {
     #[test]
     fn the_error_says_where() {
         let error = parse("{\n \"é\": {\"x\": [1, tru]}}".as_bytes(), 1000).unwrap_err();
-        assert_eq!((error.line, error.column, error.offset), (2, 18, 20));
+        assert_eq!((error.line, error.column, error.offset), (2, 17, 19));
         assert_eq!(error.path, "/é/x/1");
-        assert_eq!(error.to_string(), "line 2, column 18: expected true (in /é/x/1)");
+        assert_eq!(error.to_string(), "line 2, column 17: expected true (in /é/x/1)");
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! Standalone proofs as files: `{"type":"inclusion",…}` and `{"type":"consistency",…}`, hashes in base64.
 //!
-//! They say only that leaf, proof and root fit together; who vouches for the root is a checkpoint's matter. Unknown
-//! members are ignored, so that a file may carry a description.
+//! They say only that leaf, proof and root fit together; who vouches for the root, and that it belongs to just this tree
+//! size (many sizes share the shape of a path), is a checkpoint's matter. Unknown members are ignored, so that a file may
+//! carry a description.
 
 use serde::{Deserialize, Serialize};
 
