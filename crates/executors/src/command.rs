@@ -16,7 +16,7 @@ use crate::context::Context;
 use crate::git::{self, Facts};
 use crate::process::directory::{Artifact, Cause, Directory, Exit, Mode, Seen, ShimSpec, write_json};
 use crate::process::proc;
-use crate::process::supervise::{LOOK, end, ensure};
+use crate::process::supervise::{LOOK, end, ensure, wait_until};
 use crate::process::{clean_env, describe, image};
 use crate::spec::{CommandSpec, Outcome, Spec};
 use crate::{Executor, Observation, OnLoss, misdirected};
@@ -117,10 +117,16 @@ async fn start(spec: &CommandSpec, cx: &Context, place: &Place) -> Outcome {
     if let Seen::Unclaimed = place.run.look()
         && let Err(reason) = prepare(spec, cx, place).await
     {
+        // After the lease nothing is recorded: whoever holds the next one finds that nothing was begun.
+        if cx.deadline.passed() {
+            return Outcome::indeterminate("the lease ended before the command began");
+        }
         return Outcome::failed(cx.output.masked(&reason));
     }
     run(&place.run, cx).await;
     match place.run.look() {
+        // A command that was through before the cancellation reached it has its own outcome.
+        Seen::Exited(_, Exit { cause: Cause::Exited, .. }) => finish(spec, cx, place).await,
         _ if cx.cancel.is_cancelled() => Outcome::failed("cancelled; the command and all its processes were ended"),
         Seen::Exited(_, exit) if exit.cause == Cause::LeaseEnded => unseen(spec, cx, place).await,
         Seen::Exited(..) | Seen::NeverBegan => finish(spec, cx, place).await,
@@ -227,7 +233,10 @@ async fn run(directory: &Directory, cx: &Context) {
             end(directory, GRACE).await;
         }
         () = cx.deadline.wait() => {
-            end(directory, Duration::from_secs(1)).await;
+            // The shim ends it by the same clock, and notes why. Only a shim that does not is helped.
+            if !wait_until(GRACE + GRACE, || !matches!(directory.look(), Seen::Supervised(_))).await {
+                end(directory, Duration::ZERO).await;
+            }
         }
     }
     if matches!(directory.look(), Seen::Lost(_)) {

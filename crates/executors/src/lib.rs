@@ -17,7 +17,7 @@ pub mod output;
 mod placeholder;
 pub mod process;
 pub mod proxy;
-mod shift;
+pub mod shift;
 pub mod spec;
 pub mod traffic;
 

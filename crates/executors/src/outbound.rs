@@ -35,6 +35,9 @@ impl Outbound {
             let entry = entry.as_ref();
             let wrong = || Barred::Url(entry.to_owned(), "an entry is host:port".to_owned());
             let (host, port) = entry.rsplit_once(':').ok_or_else(wrong)?;
+            if host.contains(['/', '@', '?', '#', '\\']) {
+                return Err(wrong());
+            }
             let port = port.parse().map_err(|_| wrong())?;
             let url = reqwest::Url::parse(&format!("http://{host}/")).map_err(|_| wrong())?;
             listed.insert((url.host_str().ok_or_else(wrong)?.to_owned(), port));
