@@ -270,18 +270,12 @@ mod tests {
         let encoded = base64::decode("ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW").unwrap();
         let key = PublicKey::from_ed25519_bytes(&encoded[1..].try_into().unwrap()).unwrap();
         let name = "PeterNeumann";
-        assert_eq!(
-            verifier_key(name, &key).unwrap(),
-            "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW"
-        );
+        assert_eq!(verifier_key(name, &key).unwrap(), "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW");
         let note = "If you think cryptography is the answer to your problem,\nthen you don't know what your problem is.\n\n\
                     — PeterNeumann x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=\n";
         assert_eq!(SignedNote::parse(note.as_bytes()).unwrap().signed_by(name, &key), Ok(true));
         let forged = note.replace("answer", "Answer");
-        assert_eq!(
-            SignedNote::parse(forged.as_bytes()).unwrap().signed_by(name, &key),
-            Err(CheckpointError::BadSignature(name.into()))
-        );
+        assert_eq!(SignedNote::parse(forged.as_bytes()).unwrap().signed_by(name, &key), Err(CheckpointError::BadSignature(name.into())));
     }
 
     fn checkpoint() -> Checkpoint {
@@ -343,7 +337,17 @@ mod tests {
         ] {
             assert!(Checkpoint::parse_text(&text).is_err(), "{text:?}");
         }
-        for note in ["", "\n\n", "a\n\n", "a\n\n\n", "a\n\n— x\n", "a\n\n— x AAAA\n", "a\n\n- x AAAAAAAA\n", "a\n\n— x AAAAAAAA", "a\r\n\n— x AAAAAAAA\n"] {
+        for note in [
+            "",
+            "\n\n",
+            "a\n\n",
+            "a\n\n\n",
+            "a\n\n— x\n",
+            "a\n\n— x AAAA\n",
+            "a\n\n- x AAAAAAAA\n",
+            "a\n\n— x AAAAAAAA",
+            "a\r\n\n— x AAAAAAAA\n",
+        ] {
             assert!(SignedNote::parse(note.as_bytes()).is_err(), "{note:?}");
         }
     }

@@ -145,10 +145,8 @@ pub fn build(contents: Contents, nodes: &impl Nodes, server: &SigningKey) -> Res
         heads.insert(fact.envelope.stream.clone(), head);
     }
     let attestations: BTreeMap<Digest, &Vec<u8>> = contents.attestations.iter().map(|a| (Digest::of(a), a)).collect();
-    let attestations: Vec<Attestation> = attestations
-        .into_iter()
-        .map(|(digest, bytes)| Attestation { digest, envelope: base64::encode(bytes) })
-        .collect();
+    let attestations: Vec<Attestation> =
+        attestations.into_iter().map(|(digest, bytes)| Attestation { digest, envelope: base64::encode(bytes) }).collect();
     let notes: BTreeMap<Digest, OpenNote> = contents.notes.into_iter().map(|n| (n.commit().digest, n)).collect();
 
     let sections = vec![

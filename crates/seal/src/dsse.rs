@@ -107,8 +107,7 @@ impl Envelope {
     /// [`DsseError::NoSignatures`] without keys, [`DsseError::DuplicateSignature`] for a key given twice.
     pub fn sign(payload_type: &str, payload: Vec<u8>, keys: &[&SigningKey]) -> Result<Envelope, DsseError> {
         let message = pae(payload_type, &payload);
-        let signatures =
-            keys.iter().map(|key| Signature { keyid: key.id().to_string(), sig: key.sign(&message) }).collect();
+        let signatures = keys.iter().map(|key| Signature { keyid: key.id().to_string(), sig: key.sign(&message) }).collect();
         let envelope = Envelope { payload_type: payload_type.to_owned(), payload, signatures };
         envelope.check()?;
         Ok(envelope)
@@ -251,10 +250,7 @@ mod tests {
         assert!(Envelope::parse(with(sig).as_bytes()).is_ok());
         assert_eq!(parse(&with("")), DsseError::NoSignatures);
         assert_eq!(parse(&with(&format!("{sig},{sig}"))), DsseError::DuplicateSignature);
-        assert_eq!(
-            parse(&with(r#"{"keyid":"k","sig":"AAAA"},{"keyid":"k","sig":"BBBB"}"#)),
-            DsseError::DuplicateSignature
-        );
+        assert_eq!(parse(&with(r#"{"keyid":"k","sig":"AAAA"},{"keyid":"k","sig":"BBBB"}"#)), DsseError::DuplicateSignature);
         assert_eq!(parse(&with(&vec![sig; SIGNATURES_MAX + 1].join(","))), DsseError::TooManySignatures);
         assert_eq!(parse(&with(r#"{"sig":"AAA"}"#)), DsseError::Base64("sig"));
         assert_eq!(parse(&with(sig).replace("e30=", "e31=")), DsseError::Base64("payload"));
@@ -278,10 +274,7 @@ mod tests {
         let envelope = Envelope::sign("t", b"{}".to_vec(), &[&key]).unwrap();
         let bytes = envelope.to_vec();
         assert_eq!(Envelope::open_own(&bytes, "t", key.public()), Ok(envelope));
-        assert_eq!(
-            Envelope::open_own(&bytes, "t", other.public()),
-            Err(DsseError::NotSignedBy { expected: other.id() })
-        );
+        assert_eq!(Envelope::open_own(&bytes, "t", other.public()), Err(DsseError::NotSignedBy { expected: other.id() }));
         assert!(matches!(Envelope::open_own(&bytes, "u", key.public()), Err(DsseError::PayloadType { .. })));
         let two = Envelope::sign("t", b"{}".to_vec(), &[&key, &other]).unwrap().to_vec();
         assert!(Envelope::open_own(&two, "t", key.public()).is_err());

@@ -87,8 +87,7 @@ pub fn parse(bytes: &[u8], limit: usize) -> Result<Value, JsonError> {
     if bytes.len() > limit {
         return Err(place(bytes, Fault::new(limit, JsonErrorKind::TooLarge { limit, found: bytes.len() })));
     }
-    let text = std::str::from_utf8(bytes)
-        .map_err(|e| place(bytes, Fault::new(e.valid_up_to(), JsonErrorKind::NotUtf8)))?;
+    let text = std::str::from_utf8(bytes).map_err(|e| place(bytes, Fault::new(e.valid_up_to(), JsonErrorKind::NotUtf8)))?;
     let mut reader = Reader { text, bytes: text.as_bytes(), at: 0 };
     reader.document().map_err(|fault| place(bytes, *fault))
 }
@@ -448,8 +447,34 @@ mod tests {
         assert_eq!(kind(b"1e400"), JsonErrorKind::NumberRange);
         assert_eq!(kind(b"100000000000000000001"), JsonErrorKind::NumberRange);
         for text in [
-            "", " ", "\u{feff}{}", "[1,]", "{,}", "{\"a\":1,}", "{a:1}", "{'a':1}", "[1 2]", "01", "-", "1.", ".5", "1e", "+1", "NaN",
-            "Infinity", "tru", "\"\\x\"", "\"\\ud800\"", "\"\\udc00\"", "\"\\ud800\\u0041\"", "\"\\u12g4\"", "\"\t\"", "\"a", "[", "{\"a\"", "{\"a\":",
+            "",
+            " ",
+            "\u{feff}{}",
+            "[1,]",
+            "{,}",
+            "{\"a\":1,}",
+            "{a:1}",
+            "{'a':1}",
+            "[1 2]",
+            "01",
+            "-",
+            "1.",
+            ".5",
+            "1e",
+            "+1",
+            "NaN",
+            "Infinity",
+            "tru",
+            "\"\\x\"",
+            "\"\\ud800\"",
+            "\"\\udc00\"",
+            "\"\\ud800\\u0041\"",
+            "\"\\u12g4\"",
+            "\"\t\"",
+            "\"a",
+            "[",
+            "{\"a\"",
+            "{\"a\":",
             "// c\n1",
         ] {
             assert!(matches!(kind(text.as_bytes()), JsonErrorKind::Expected(_) | JsonErrorKind::TrailingBytes), "{text}");

@@ -144,8 +144,7 @@ impl KeyList {
     /// [`KeyListError::Unsound`]: no keys, a key without roles, twice, with an empty range, or equal to the root.
     pub fn sign(&self, root: &SigningKey) -> Result<Vec<u8>, KeyListError> {
         self.check(&root.id())?;
-        let payload =
-            canonical::to_vec(self).map_err(|_| KeyListError::Unsound("an index is not below 2^53"))?;
+        let payload = canonical::to_vec(self).map_err(|_| KeyListError::Unsound("an index is not below 2^53"))?;
         Ok(Envelope::sign(PAYLOAD_TYPE, payload, &[root])?.to_vec())
     }
 
@@ -210,9 +209,7 @@ impl VerifiedKeyList {
         let next = VerifiedKeyList::open(envelope, &self.root)?;
         match self.broken_promise(&next.list) {
             None => Ok(next),
-            Some(why) => {
-                Err(KeyListError::Discontinuous { known: self.list.version, found: next.list.version, why })
-            }
+            Some(why) => Err(KeyListError::Discontinuous { known: self.list.version, found: next.list.version, why }),
         }
     }
 
@@ -245,13 +242,7 @@ impl VerifiedKeyList {
 
     /// The next version to sign: this list with `keys` in place of its keys.
     pub fn next(&self, keys: Vec<ListedKey>) -> KeyList {
-        KeyList {
-            format: FORMAT.to_owned(),
-            log: self.list.log.clone(),
-            version: self.list.version + 1,
-            previous: Some(self.digest),
-            keys,
-        }
+        KeyList { format: FORMAT.to_owned(), log: self.list.log.clone(), version: self.list.version + 1, previous: Some(self.digest), keys }
     }
 
     /// The list's content.
@@ -269,8 +260,7 @@ impl VerifiedKeyList {
     /// # Errors
     /// [`KeyListError::UnknownKey`], `Role`, `Range` or `Revoked`.
     pub fn key_for(&self, id: &KeyId, role: KeyRole, index: u64) -> Result<&PublicKey, KeyListError> {
-        let listed =
-            self.list.keys.iter().find(|k| k.key.id() == *id).ok_or(KeyListError::UnknownKey(*id))?;
+        let listed = self.list.keys.iter().find(|k| k.key.id() == *id).ok_or(KeyListError::UnknownKey(*id))?;
         if !listed.roles.contains(&role) {
             return Err(KeyListError::Role(*id, role));
         }
@@ -353,15 +343,7 @@ mod tests {
         lifted.revoked = None;
         let mut earlier = revoked.clone();
         earlier.from_index = 1;
-        for bad in [
-            skipped,
-            same,
-            fork,
-            elsewhere,
-            open.next(vec![listed(3, 5)]),
-            open.next(vec![lifted]),
-            open.next(vec![earlier]),
-        ] {
+        for bad in [skipped, same, fork, elsewhere, open.next(vec![listed(3, 5)]), open.next(vec![lifted]), open.next(vec![earlier])] {
             let result = open.succeed(&bad.sign(&root).unwrap());
             assert!(matches!(result, Err(KeyListError::Discontinuous { .. })), "{bad:?} {result:?}");
         }

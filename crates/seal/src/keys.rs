@@ -8,8 +8,8 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 
-use ed25519_dalek::pkcs8::{DecodePrivateKey as _, DecodePublicKey as _, EncodePrivateKey as _, EncodePublicKey as _, KeypairBytes};
 use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
+use ed25519_dalek::pkcs8::{DecodePrivateKey as _, DecodePublicKey as _, EncodePrivateKey as _, EncodePublicKey as _, KeypairBytes};
 use p256::ecdsa::signature::{Signer as _, Verifier as _};
 use p256::elliptic_curve::zeroize::Zeroizing;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
@@ -333,9 +333,7 @@ impl SigningKey {
     /// [`KeyError::Private`] if the key cannot be encoded, which does not happen.
     pub fn to_pem(&self) -> Result<SecretPem, KeyError> {
         let pem = match &self.inner {
-            SigningInner::Ed25519(key) => {
-                KeypairBytes { secret_key: key.to_bytes(), public_key: None }.to_pkcs8_pem(LineEnding::LF)
-            }
+            SigningInner::Ed25519(key) => KeypairBytes { secret_key: key.to_bytes(), public_key: None }.to_pkcs8_pem(LineEnding::LF),
             SigningInner::P256(key) => key.to_pkcs8_pem(LineEnding::LF),
         };
         pem.map(SecretPem).map_err(|_| KeyError::Private)
@@ -374,8 +372,10 @@ mod tests {
     use super::*;
 
     // Made by `openssl genpkey -algorithm ed25519` and `… -algorithm EC -pkeyopt ec_paramgen_curve:P-256`; test keys only.
-    const OPENSSL_ED25519: &str = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIEiDEVvaPJ+kO3Gc6E3CY8j34nwGxCNr4wwyHAt/ZKX+\n-----END PRIVATE KEY-----\n";
-    const OPENSSL_ED25519_PUBLIC: &str = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAAGpF6rNbs9X77MwpIg6WUq5/JWcRmxiSiPKLNK7uWWA=\n-----END PUBLIC KEY-----\n";
+    const OPENSSL_ED25519: &str =
+        "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIEiDEVvaPJ+kO3Gc6E3CY8j34nwGxCNr4wwyHAt/ZKX+\n-----END PRIVATE KEY-----\n";
+    const OPENSSL_ED25519_PUBLIC: &str =
+        "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAAGpF6rNbs9X77MwpIg6WUq5/JWcRmxiSiPKLNK7uWWA=\n-----END PUBLIC KEY-----\n";
     const OPENSSL_P256: &str = "-----BEGIN PRIVATE KEY-----\nMIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg8lpVRZ59VaSGOIQC\nYVsK8VDT0HE+PkOLLw134QgiteOhRANCAATjHiRUbw0VnmbBrtNUcs7/TGU3dnPn\nSiPSE145OzI7K3Zc6RkwiJjlQS2PHv1O2knawrm9D4hWhH2XIgnESzxO\n-----END PRIVATE KEY-----\n";
     const OPENSSL_P256_PUBLIC: &str = "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE4x4kVG8NFZ5mwa7TVHLO/0xlN3Zz\n50oj0hNeOTsyOyt2XOkZMIiY5UEtjx79TtpJ2sK5vQ+IVoR9lyIJxEs8Tg==\n-----END PUBLIC KEY-----\n";
     const OPENSSL_P256_SIGNATURE: &str = "MEQCIADOsxYf+WCoLO/6iHGpGLH56tPbpW6ONQIR97GNqGOFAiANtpM7anEeFdHD7zNmWDy8ngxV7Mb+n5XfY42ZDb0qYQ==";
@@ -400,10 +400,7 @@ mod tests {
     fn rfc_8032_test_1() {
         let seed = hex::decode("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60").unwrap();
         let key = SigningKey::ed25519(&seed.try_into().unwrap()).unwrap();
-        assert_eq!(
-            hex::encode(key.public().ed25519_bytes().unwrap()),
-            "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"
-        );
+        assert_eq!(hex::encode(key.public().ed25519_bytes().unwrap()), "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a");
         assert_eq!(
             hex::encode(key.sign(b"")),
             "e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e065224901555fb8821590a33bacc61e39701cf9b46bd25bf5f0595bbe24655141438e7a100b"

@@ -9,19 +9,8 @@ use serde::{Deserialize, Serialize};
 use crate::digest::Digest;
 
 /// Every member of the file, in canonical order.
-pub(crate) const MEMBERS: [&str; 11] = [
-    "attestations",
-    "checkpoint",
-    "facts",
-    "format",
-    "heads",
-    "keylist",
-    "notes",
-    "project",
-    "proof",
-    "seal",
-    "subject",
-];
+pub(crate) const MEMBERS: [&str; 11] =
+    ["attestations", "checkpoint", "facts", "format", "heads", "keylist", "notes", "project", "proof", "seal", "subject"];
 
 pub(crate) const FACTS: &str = "facts";
 pub(crate) const SEAL: &str = "seal";
@@ -63,11 +52,7 @@ pub(crate) struct Parts {
 
 impl Parts {
     pub(crate) fn seal(&self) -> Seal {
-        let facts = self.facts.iter().map(|(index, bytes)| SealedFact {
-            index: *index,
-            length: bytes.len(),
-            digest: Digest::of(bytes),
-        });
+        let facts = self.facts.iter().map(|(index, bytes)| SealedFact { index: *index, length: bytes.len(), digest: Digest::of(bytes) });
         let sections = self.sections.iter().map(|(name, bytes)| SealedSection {
             name: (*name).to_owned(),
             length: bytes.len(),

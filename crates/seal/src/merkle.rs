@@ -39,10 +39,7 @@ impl FromStr for NodeId {
 
     fn from_str(text: &str) -> Result<NodeId, NodeIdError> {
         let (level, index) = text.split_once('/').ok_or(NodeIdError)?;
-        let id = NodeId {
-            level: level.parse().map_err(|_| NodeIdError)?,
-            index: index.parse().map_err(|_| NodeIdError)?,
-        };
+        let id = NodeId { level: level.parse().map_err(|_| NodeIdError)?, index: index.parse().map_err(|_| NodeIdError)? };
         // One spelling only: no signs, no leading zeros.
         if id.level > 63 || id.to_string() != text { Err(NodeIdError) } else { Ok(id) }
     }
@@ -353,13 +350,7 @@ pub fn inclusion_root(leaf: &Digest, index: u64, size: u64, proof: &[Digest]) ->
 ///
 /// # Errors
 /// [`MerkleError`].
-pub fn verify_inclusion(
-    leaf: &Digest,
-    index: u64,
-    size: u64,
-    proof: &[Digest],
-    root: &Digest,
-) -> Result<(), MerkleError> {
+pub fn verify_inclusion(leaf: &Digest, index: u64, size: u64, proof: &[Digest], root: &Digest) -> Result<(), MerkleError> {
     expect_root(root, &inclusion_root(leaf, index, size, proof)?)
 }
 
@@ -368,13 +359,7 @@ pub fn verify_inclusion(
 ///
 /// # Errors
 /// [`MerkleError`]; `first == 0` is always refused.
-pub fn verify_consistency(
-    first: u64,
-    second: u64,
-    first_root: &Digest,
-    second_root: &Digest,
-    proof: &[Digest],
-) -> Result<(), MerkleError> {
+pub fn verify_consistency(first: u64, second: u64, first_root: &Digest, second_root: &Digest, proof: &[Digest]) -> Result<(), MerkleError> {
     let expected = consistency_ranges(first, second)?.len();
     if proof.len() != expected {
         return Err(MerkleError::Length { expected, found: proof.len() });
@@ -468,16 +453,7 @@ mod tests {
     /// The reference data of the Certificate Transparency implementations for RFC 6962.
     #[test]
     fn known_roots() {
-        let inputs = [
-            "",
-            "00",
-            "10",
-            "2021",
-            "3031",
-            "40414243",
-            "5051525354555657",
-            "606162636465666768696a6b6c6d6e6f",
-        ];
+        let inputs = ["", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f"];
         let roots = [
             "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d",
             "fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125",
@@ -570,10 +546,7 @@ mod tests {
             assert!(verify_consistency(first, 13, old, &wrong, &proof).is_err());
             assert!(verify_consistency(first, 13, old, &root, &[proof.as_slice(), &[wrong]].concat()).is_err());
         }
-        assert_eq!(
-            verify_consistency(0, 13, &empty_root(), &root, &[]),
-            Err(MerkleError::Sizes { first: 0, second: 13 })
-        );
+        assert_eq!(verify_consistency(0, 13, &empty_root(), &root, &[]), Err(MerkleError::Sizes { first: 0, second: 13 }));
         assert_eq!(verify_consistency(14, 13, &root, &root, &[]), Err(MerkleError::Sizes { first: 14, second: 13 }));
         assert_eq!(verify_inclusion(&root, 0, 0, &[], &root), Err(MerkleError::Index { index: 0, size: 0 }));
     }

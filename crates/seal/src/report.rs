@@ -44,16 +44,7 @@ pub struct Report {
 
 impl Report {
     pub(crate) fn new() -> Report {
-        Report {
-            ok: true,
-            facts: 0,
-            attestations: 0,
-            approvals: 0,
-            size: None,
-            root: None,
-            first_bad_index: None,
-            findings: Vec::new(),
-        }
+        Report { ok: true, facts: 0, attestations: 0, approvals: 0, size: None, root: None, first_bad_index: None, findings: Vec::new() }
     }
 
     /// A finding about a part of the document.

@@ -118,17 +118,9 @@ impl Statement {
     ///
     /// # Errors
     /// [`StatementError`].
-    pub fn new(
-        subject: Vec<ResourceDescriptor>,
-        predicate_type: &str,
-        predicate: Value,
-    ) -> Result<Statement, StatementError> {
-        let statement = Statement {
-            statement_type: STATEMENT_V1.to_owned(),
-            subject,
-            predicate_type: predicate_type.to_owned(),
-            predicate,
-        };
+    pub fn new(subject: Vec<ResourceDescriptor>, predicate_type: &str, predicate: Value) -> Result<Statement, StatementError> {
+        let statement =
+            Statement { statement_type: STATEMENT_V1.to_owned(), subject, predicate_type: predicate_type.to_owned(), predicate };
         statement.check()?;
         Ok(statement)
     }
@@ -190,8 +182,7 @@ impl Statement {
             let found = format!("predicateType is {:?}", self.predicate_type);
             return Err(StatementError::Predicate(SLSA_PROVENANCE_V1, found));
         }
-        serde_json::from_value(self.predicate.clone())
-            .map_err(|e| StatementError::Predicate(SLSA_PROVENANCE_V1, e.to_string()))
+        serde_json::from_value(self.predicate.clone()).map_err(|e| StatementError::Predicate(SLSA_PROVENANCE_V1, e.to_string()))
     }
 }
 
@@ -291,10 +282,7 @@ mod tests {
             (json!([{"name": "a", "digest": {"sha512": a}}]), StatementError::NoSha256(0)),
             (json!([{"name": "a", "digest": {"sha256": a.to_uppercase()}}]), StatementError::NoSha256(0)),
             (json!([{"digest": {"sha256": a}}, {"digest": {"sha256": a}}]), StatementError::DuplicateSubject(1)),
-            (
-                json!([{"name": "a", "digest": {"sha256": a}}, {"name": "a", "digest": {"sha256": b}}]),
-                StatementError::DuplicateSubject(1),
-            ),
+            (json!([{"name": "a", "digest": {"sha256": a}}, {"name": "a", "digest": {"sha256": b}}]), StatementError::DuplicateSubject(1)),
         ] {
             assert_eq!(parse(&statement(subjects.clone())), Err(error), "{subjects}");
         }

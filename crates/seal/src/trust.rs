@@ -296,12 +296,7 @@ impl Verified<Statement> {
 ///
 /// # Errors
 /// [`TrustError`] with the first check that refused.
-pub fn verify(
-    envelope_bytes: &[u8],
-    policy: &TrustPolicy,
-    role: &str,
-    received_at: Micros,
-) -> Result<Verified<Statement>, TrustError> {
+pub fn verify(envelope_bytes: &[u8], policy: &TrustPolicy, role: &str, received_at: Micros) -> Result<Verified<Statement>, TrustError> {
     let envelope = Envelope::parse(envelope_bytes)?;
     envelope.expect_type(IN_TOTO)?;
     let wanted = policy.roles.get(role).ok_or_else(|| TrustError::UnknownRole(role.to_owned()))?;
@@ -332,13 +327,7 @@ pub fn verify(
         let predicate_type = statement.predicate_type;
         return Err(TrustError::Predicate { role: role.to_owned(), predicate_type });
     }
-    Ok(Verified {
-        value: statement,
-        role: role.to_owned(),
-        signers: counted,
-        received_at,
-        envelope: Digest::of(envelope_bytes),
-    })
+    Ok(Verified { value: statement, role: role.to_owned(), signers: counted, received_at, envelope: Digest::of(envelope_bytes) })
 }
 
 /// Which known key made this signature. The hint only narrows the search; it is never believed.
@@ -351,13 +340,7 @@ fn signer(policy: &TrustPolicy, message: &[u8], signature: &Signature) -> Result
     Ok(policy.keys.values().find(|k| k.key.verifies(message, &signature.sig)).map(|k| k.key.id()))
 }
 
-fn counts(
-    policy: &TrustPolicy,
-    wanted: &Role,
-    role: &str,
-    id: &KeyId,
-    received_at: Micros,
-) -> Result<(), TrustError> {
+fn counts(policy: &TrustPolicy, wanted: &Role, role: &str, id: &KeyId, received_at: Micros) -> Result<(), TrustError> {
     let key = *id;
     if !wanted.keys.contains(id) {
         return Err(TrustError::NotInRole { key, role: role.to_owned() });
@@ -386,7 +369,7 @@ mod tests {
     const NOW: Micros = Micros(1_000_000);
 
     fn key(n: u8) -> SigningKey {
-        if n % 2 == 0 { SigningKey::p256(&[n; 32]).unwrap() } else { SigningKey::ed25519(&[n; 32]).unwrap() }
+        if n.is_multiple_of(2) { SigningKey::p256(&[n; 32]).unwrap() } else { SigningKey::ed25519(&[n; 32]).unwrap() }
     }
 
     fn role(keys: &[u8], threshold: usize) -> Role {

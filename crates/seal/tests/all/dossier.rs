@@ -1,3 +1,5 @@
+//! Dossiers: every byte flipped, edits without and with the server's key, key ranges, older checkpoints.
+
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -83,7 +85,7 @@ fn every_flipped_byte_is_found_and_placed() {
                         return;
                     }
                     // Bit 0 keeps most texts well-formed JSON, bit 6 breaks quotes and brackets.
-                    flipped[at] ^= if at % 2 == 0 { 1 } else { 0x40 };
+                    flipped[at] ^= if at.is_multiple_of(2) { 1 } else { 0x40 };
                     let report = verify(&flipped, root.public(), None);
                     expect_placed(&report, at, &facts, &members);
                     flipped[at] = bytes[at];

@@ -1,3 +1,5 @@
+//! Ledger exports: every byte flipped, tampering that recomputes hashes, forks, restored backups.
+
 use holdpoint_seal::export::{checkpoint_line, fact_line, header_line, verify_export};
 use holdpoint_seal::fact::LoggedFact;
 use holdpoint_seal::report::Report;

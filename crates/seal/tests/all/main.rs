@@ -4,5 +4,5 @@ mod dossier;
 mod export;
 mod fixture;
 mod noise;
-mod properties;
 mod proofs;
+mod properties;

@@ -1,3 +1,5 @@
+//! Properties of canonical JSON, envelopes and large trees.
+
 use holdpoint_seal::Digest;
 use holdpoint_seal::canonical::{self, format_f64};
 use holdpoint_seal::dsse::{Envelope, pae};
@@ -27,9 +29,7 @@ fn value() -> impl Strategy<Value = Value> {
 fn reversed(value: &Value) -> Value {
     match value {
         Value::Array(items) => items.iter().map(reversed).collect(),
-        Value::Object(members) => {
-            Value::Object(members.iter().rev().map(|(k, v)| (k.clone(), reversed(v))).collect())
-        }
+        Value::Object(members) => Value::Object(members.iter().rev().map(|(k, v)| (k.clone(), reversed(v))).collect()),
         other => other.clone(),
     }
 }
