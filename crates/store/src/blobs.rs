@@ -1,0 +1,203 @@
+//! Blobs: bytes named by their digest, as files. A file is visible only when it is whole and synced; a name never comes
+//! from a request, only from the digest of the bytes.
+//!
+//! Facts pin what they name. What nothing pins is condemned first and deleted a good while later, under the same lock
+//! that a new upload of the same bytes takes.
+
+use crate::Store;
+use crate::database::args;
+use crate::error::{Result, StoreError};
+use holdpoint_seal::digest::Digest;
+use sha2::{Digest as _, Sha256};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tokio::fs::File;
+use tokio::io::AsyncWriteExt as _;
+
+/// An upload that was given no other limit ends here: 4 GiB.
+pub const BLOB_BYTES_MAX: u64 = 4 << 30;
+
+/// Bytes on their way in. Dropped without [`BlobUpload::finish`], it leaves nothing.
+pub struct BlobUpload {
+    store: Store,
+    file: File,
+    path: Temporary,
+    hasher: Sha256,
+    size: u64,
+    limit: u64,
+}
+
+/// A file that goes away with its value, unless it was renamed.
+struct Temporary(PathBuf);
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        let _it_was_renamed = std::fs::remove_file(&self.0);
+    }
+}
+
+impl BlobUpload {
+    /// Takes the next bytes.
+    ///
+    /// # Errors
+    /// [`StoreError::Full`]; [`StoreError::Broken`] beyond the limit.
+    pub async fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.size = self.size.saturating_add(bytes.len() as u64);
+        if self.size > self.limit {
+            return Err(StoreError::Broken(format!("the upload has more than {} bytes", self.limit)));
+        }
+        self.hasher.update(bytes);
+        Ok(self.file.write_all(bytes).await?)
+    }
+
+    /// Bytes taken so far.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Makes the blob visible. With `expected`, only if these are its bytes.
+    ///
+    /// # Errors
+    /// [`StoreError::Broken`] for other bytes than expected, [`StoreError::Full`].
+    pub async fn finish(mut self, expected: Option<Digest>) -> Result<Digest> {
+        let digest = Digest::from_bytes(self.hasher.finalize_reset().into());
+        if expected.is_some_and(|expected| expected != digest) {
+            return Err(StoreError::Broken(format!("the bytes are {digest}, not what they were said to be")));
+        }
+        self.file.flush().await?;
+        self.file.sync_all().await?;
+        let store = self.store.clone();
+        let target = store.blob_path(&digest);
+        let folder = target.parent().map(Path::to_owned).unwrap_or_default();
+        tokio::fs::create_dir_all(&folder).await?;
+        let now_us = store.now_us().await?;
+        // The row is locked before the file appears, as the sweep locks it before the file goes.
+        let mut tx = store.db().begin().await?;
+        let sql = "INSERT INTO o_blob (digest, size, pinned, created_us, condemned_us) VALUES ($1, $2, 0, $3, NULL)
+             ON CONFLICT (digest) DO UPDATE SET condemned_us = NULL";
+        let size = i64::try_from(self.size).unwrap_or(i64::MAX);
+        tx.conn().run(sql, args![digest.to_string(), size, now_us]).await?;
+        tokio::fs::rename(&self.path.0, &target).await?;
+        sync_folder(&folder).await?;
+        tx.commit().await?;
+        Ok(digest)
+    }
+}
+
+async fn sync_folder(folder: &Path) -> Result<()> {
+    let mut folder = Some(folder);
+    // The folders above may be new as well.
+    for _ in 0..3 {
+        let Some(path) = folder else { break };
+        File::open(path).await?.sync_all().await?;
+        folder = path.parent();
+    }
+    Ok(())
+}
+
+impl Store {
+    /// Begins an upload of at most `limit` bytes.
+    pub async fn blob_upload(&self, limit: u64) -> Result<BlobUpload> {
+        let mut random = [0u8; 16];
+        getrandom::fill(&mut random).map_err(|why| StoreError::Broken(format!("no randomness: {why}")))?;
+        let folder = self.inner.blobs.join("incoming");
+        tokio::fs::create_dir_all(&folder).await?;
+        let path = Temporary(folder.join(hex::encode(random)));
+        let file = tokio::fs::OpenOptions::new().write(true).create_new(true).open(&path.0).await?;
+        Ok(BlobUpload { store: self.clone(), file, path, hasher: Sha256::new(), size: 0, limit: limit.min(BLOB_BYTES_MAX) })
+    }
+
+    /// Stores bytes that are already here.
+    pub async fn blob_put(&self, bytes: &[u8]) -> Result<Digest> {
+        let digest = Digest::of(bytes);
+        let mut upload = self.blob_upload(BLOB_BYTES_MAX).await?;
+        upload.write(bytes).await?;
+        upload.finish(Some(digest)).await
+    }
+
+    /// The bytes, checked against their name; none where there is no such blob.
+    ///
+    /// # Errors
+    /// [`StoreError::Broken`] when the file was changed.
+    pub async fn blob_get(&self, digest: &Digest) -> Result<Option<Vec<u8>>> {
+        match tokio::fs::read(self.blob_path(digest)).await {
+            Ok(bytes) if Digest::of(&bytes) == *digest => Ok(Some(bytes)),
+            Ok(_) => Err(StoreError::Broken(format!("blob {digest} was changed on disk"))),
+            Err(why) if why.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(why) => Err(why.into()),
+        }
+    }
+
+    /// The open file and its size, for sending large blobs; who reads checks the digest.
+    pub async fn blob_open(&self, digest: &Digest) -> Result<Option<(File, u64)>> {
+        match File::open(self.blob_path(digest)).await {
+            Ok(file) => {
+                let size = file.metadata().await?.len();
+                Ok(Some((file, size)))
+            }
+            Err(why) if why.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(why) => Err(why.into()),
+        }
+    }
+
+    /// The size of a stored blob.
+    pub async fn blob_size(&self, digest: &Digest) -> Result<Option<u64>> {
+        let row = self.db().row("SELECT size FROM o_blob WHERE digest = $1", args![digest.to_string()]).await?;
+        row.map(|row| row.count(0)).transpose()
+    }
+
+    /// Keeps a blob for good, as a fact's pin does; false where it is not stored.
+    pub async fn blob_pin(&self, digest: &Digest) -> Result<bool> {
+        let sql = "UPDATE o_blob SET pinned = 1, condemned_us = NULL WHERE digest = $1";
+        Ok(self.db().write(sql, args![digest.to_string()]).await? > 0)
+    }
+
+    /// Erases a blob whatever pins it: for personal data that must go. Proofs hold, for facts only name its digest.
+    pub async fn blob_erase(&self, digest: &Digest) -> Result<bool> {
+        let mut tx = self.db().begin().await?;
+        let gone = tx.conn().run("DELETE FROM o_blob WHERE digest = $1", args![digest.to_string()]).await?;
+        self.remove_file(digest).await?;
+        tx.commit().await?;
+        Ok(gone > 0)
+    }
+
+    /// Condemns what nothing pins and is older than `grace`, and deletes what was condemned longer than `wait` ago and is
+    /// still unpinned. Returns what was deleted, so that a fact can say so.
+    pub async fn blob_sweep(&self, grace: Duration, wait: Duration) -> Result<Vec<Digest>> {
+        let now_us = self.now_us().await?;
+        let ago = |span: Duration| now_us.saturating_sub(i64::try_from(span.as_micros()).unwrap_or(i64::MAX));
+        let sql = "UPDATE o_blob SET condemned_us = $1 WHERE pinned = 0 AND condemned_us IS NULL AND created_us <= $2";
+        self.db().write(sql, args![now_us, ago(grace)]).await?;
+        let rows = self.db().rows("SELECT digest FROM o_blob WHERE pinned = 0 AND condemned_us <= $1 ORDER BY digest LIMIT 1000", args![ago(wait)]).await?;
+        let mut gone = Vec::new();
+        for row in rows {
+            let text = row.text(0)?;
+            let digest: Digest = text.parse().map_err(|_| StoreError::Broken(format!("a blob's digest cannot be read: {text:?}")))?;
+            let mut tx = self.db().begin().await?;
+            // Looked at again under lock: it may have been pinned or uploaded anew.
+            let sql = "DELETE FROM o_blob WHERE digest = $1 AND pinned = 0 AND condemned_us <= $2";
+            if tx.conn().run(sql, args![text, ago(wait)]).await? == 0 {
+                tx.rollback().await;
+                continue;
+            }
+            self.remove_file(&digest).await?;
+            tx.commit().await?;
+            gone.push(digest);
+        }
+        Ok(gone)
+    }
+
+    async fn remove_file(&self, digest: &Digest) -> Result<()> {
+        match tokio::fs::remove_file(self.blob_path(digest)).await {
+            Err(why) if why.kind() != std::io::ErrorKind::NotFound => Err(why.into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// `DIR/sha256/ab/cdef…`
+    fn blob_path(&self, digest: &Digest) -> PathBuf {
+        let hex = digest.hex();
+        let (folder, name) = hex.split_at(2);
+        self.inner.blobs.join("sha256").join(folder).join(name)
+    }
+}
