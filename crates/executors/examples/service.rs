@@ -3,6 +3,8 @@
 //! `service serve PORT VERSION [slow-start MS | hang | crash]` · `service config FILE` (lines `port=…`, `version=…`)
 //! · `service arguments …` (prints its arguments as JSON) · `service print HEX` (prints the bytes in two writes)
 
+#![expect(clippy::disallowed_methods, reason = "a program of plain threads, made to be slow and to die")]
+
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::time::Duration;

@@ -54,9 +54,7 @@ impl Executor for Command {
             match place.run.look() {
                 Seen::Unclaimed | Seen::NeverBegan => Observation::NotStarted,
                 Seen::Supervised(_) | Seen::Orphaned { .. } => Observation::Running,
-                Seen::Exited(_, exit) if exit.cause != Cause::LeaseEnded => {
-                    Observation::Ended(finish(spec, cx, &place).await)
-                }
+                Seen::Exited(_, exit) if exit.cause != Cause::LeaseEnded => Observation::Ended(finish(spec, cx, &place).await),
                 Seen::Exited(..) | Seen::Lost(_) => Observation::Unknown { reason: NOBODY_SAW.into() },
             }
         })
@@ -154,11 +152,9 @@ async fn prepare(spec: &CommandSpec, cx: &Context, place: &Place) -> Result<(), 
     }
     fs::create_dir_all(place.home()).map_err(|e| e.to_string())?;
     let artifact = match &spec.artifact {
-        Some(digest) => Some(Artifact {
-            path: cx.blobs.get(digest).await.map_err(|e| e.to_string())?,
-            digest: digest.clone(),
-            name: "artifact".into(),
-        }),
+        Some(digest) => {
+            Some(Artifact { path: cx.blobs.get(digest).await.map_err(|e| e.to_string())?, digest: digest.clone(), name: "artifact".into() })
+        }
         None => None,
     };
     env.extend(spec.env.clone());
@@ -166,13 +162,7 @@ async fn prepare(spec: &CommandSpec, cx: &Context, place: &Place) -> Result<(), 
     place.run.prepare(&shim_spec).map_err(|e| format!("the attempt's directory cannot be used: {e}"))
 }
 
-fn shim_spec(
-    spec: &CommandSpec,
-    cx: &Context,
-    env: BTreeMap<String, String>,
-    artifact: Option<Artifact>,
-    work: PathBuf,
-) -> ShimSpec {
+fn shim_spec(spec: &CommandSpec, cx: &Context, env: BTreeMap<String, String>, artifact: Option<Artifact>, work: PathBuf) -> ShimSpec {
     let mut variables = cx.variables.clone();
     variables.extend(spec.variables.clone());
     ShimSpec {
@@ -240,7 +230,7 @@ async fn run(directory: &Directory, cx: &Context) {
         }
     }
     if matches!(directory.look(), Seen::Lost(_)) {
-        proc::kill_marked(directory.path());
+        proc::kill_marked(directory.path()).await;
     }
     // The rest of the log; a reader that does not read does not hold up the outcome.
     let _ = tokio::time::timeout(Duration::from_secs(5), follower.catch_up(directory, cx)).await;
@@ -328,13 +318,7 @@ fn on_path(program: &str) -> Option<PathBuf> {
 }
 
 /// Uploads reports (always) and artifacts (after success); digests are of the bytes that were read.
-async fn keep(
-    spec: &CommandSpec,
-    cx: &Context,
-    place: &Place,
-    succeeded: bool,
-    outputs: &mut Map<String, Value>,
-) -> Result<(), String> {
+async fn keep(spec: &CommandSpec, cx: &Context, place: &Place, succeeded: bool, outputs: &mut Map<String, Value>) -> Result<(), String> {
     let mut junit = vec![];
     let mut trouble = None;
     for path in &spec.junit {
@@ -375,9 +359,8 @@ async fn unseen(spec: &CommandSpec, cx: &Context, place: &Place) -> Outcome {
         return Outcome::indeterminate(NOBODY_SAW);
     }
     cx.output.line("interrupted; asking the probe").await;
-    let Some(directory) = (0..100)
-        .map(|n| Directory::at(place.dir.join(format!("probe-{n}"))))
-        .find(|directory| matches!(directory.look(), Seen::Unclaimed))
+    let Some(directory) =
+        (0..100).map(|n| Directory::at(place.dir.join(format!("probe-{n}")))).find(|directory| matches!(directory.look(), Seen::Unclaimed))
     else {
         return Outcome::indeterminate("the probe was asked a hundred times");
     };

@@ -140,7 +140,7 @@ async fn commits(tree: &Path, commit: &str, base: Option<&str>, cx: &Context) ->
 fn parse_commits(text: &str) -> Result<Vec<Commit>, String> {
     let mut fields: Vec<&str> = text.split('\0').collect();
     fields.pop();
-    if fields.len() % 5 != 0 {
+    if !fields.len().is_multiple_of(5) {
         return Err("the list of commits cannot be read".into());
     }
     fields

@@ -164,8 +164,7 @@ async fn verdict(spec: &HttpSpec, cx: &Context, status: u16, body: &[u8]) -> Out
     let text = cx.output.masked(&String::from_utf8_lossy(body));
     cx.output.line(&format!("status {status}\n{text}")).await;
     let outputs = json!({ "status": status, "body": text });
-    let expected =
-        if spec.expect_status.is_empty() { (200..300).contains(&status) } else { spec.expect_status.contains(&status) };
+    let expected = if spec.expect_status.is_empty() { (200..300).contains(&status) } else { spec.expect_status.contains(&status) };
     if !expected {
         return Outcome::Failed { reason: format!("it answered with status {status}"), outputs };
     }

@@ -67,14 +67,7 @@ pub trait Executor: Send + Sync {
 
 /// Every executor, one line each.
 pub fn all() -> &'static [&'static dyn Executor] {
-    &[
-        &command::Command,
-        &http::Http,
-        &process::start::Start,
-        &process::stop::Stop,
-        &process::verify::Verify,
-        &shift::Shift,
-    ]
+    &[&command::Command, &http::Http, &process::start::Start, &process::stop::Stop, &process::verify::Verify, &shift::Shift]
 }
 
 impl Spec {

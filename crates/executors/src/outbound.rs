@@ -137,8 +137,7 @@ async fn addresses(host: &str, port: u16) -> Result<Vec<SocketAddr>, Barred> {
     if let Ok(ip) = bare.parse::<IpAddr>() {
         return Ok(vec![SocketAddr::new(ip, port)]);
     }
-    let found: Vec<SocketAddr> =
-        tokio::net::lookup_host((bare, port)).await.map_err(|_| Barred::NoAddress(host.to_owned()))?.collect();
+    let found: Vec<SocketAddr> = tokio::net::lookup_host((bare, port)).await.map_err(|_| Barred::NoAddress(host.to_owned()))?.collect();
     if found.is_empty() { Err(Barred::NoAddress(host.to_owned())) } else { Ok(found) }
 }
 

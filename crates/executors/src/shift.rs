@@ -72,11 +72,8 @@ async fn shift(spec: &TrafficSpec, cx: &Context) -> Outcome {
         Ok(control) => control,
         Err(reason) => return Outcome::failed(cx.output.masked(&reason)),
     };
-    let backends = spec
-        .backends
-        .iter()
-        .map(|b| Backend { version: b.version.clone(), address: b.address.clone(), weight: b.weight })
-        .collect();
+    let backends =
+        spec.backends.iter().map(|b| Backend { version: b.version.clone(), address: b.address.clone(), weight: b.weight }).collect();
     let stopped = async {
         tokio::select! {
             () = cx.cancel.cancelled() => "cancelled",

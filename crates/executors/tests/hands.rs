@@ -1,9 +1,9 @@
 //! Executors on real processes.
 
-#[path = "hands/blobs.rs"]
-mod blobs;
 #[path = "hands/bench.rs"]
 mod bench;
+#[path = "hands/blobs.rs"]
+mod blobs;
 #[path = "hands/checkouts.rs"]
 mod checkouts;
 #[path = "hands/commands.rs"]
@@ -12,3 +12,5 @@ mod commands;
 mod instances;
 #[path = "hands/requests.rs"]
 mod requests;
+#[path = "hands/shifts.rs"]
+mod shifts;

@@ -128,7 +128,10 @@ pub enum Seen {
     /// The shim lives; the state may say that the program is only about to start.
     Supervised(Option<State>),
     /// The program runs though its shim is dead.
-    Orphaned { state: Option<State>, process: Identity },
+    Orphaned {
+        state: Option<State>,
+        process: Identity,
+    },
     Exited(State, Exit),
     /// The shim died before it executed anything.
     NeverBegan,

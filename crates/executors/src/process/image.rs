@@ -49,8 +49,7 @@ impl Image {
             hash.update(&buffer[..n]);
             file.write_all(&buffer[..n])?;
         }
-        let seals =
-            SealFlag::F_SEAL_SEAL | SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_GROW | SealFlag::F_SEAL_WRITE;
+        let seals = SealFlag::F_SEAL_SEAL | SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_GROW | SealFlag::F_SEAL_WRITE;
         fcntl(&file, FcntlArg::F_ADD_SEALS(seals))?;
         // A script's interpreter opens the path after the exec, so the descriptor must survive it.
         fcntl(&file, FcntlArg::F_SETFD(FdFlag::empty()))?;

@@ -69,8 +69,7 @@ impl Identity {
 
     /// Whether this very process still runs. A zombie does not.
     pub fn alive(&self) -> bool {
-        self.boot == boot_id()
-            && stat(self.pid).is_some_and(|s| s.start_time == self.start_time && !matches!(s.state, 'Z' | 'X'))
+        self.boot == boot_id() && stat(self.pid).is_some_and(|s| s.start_time == self.start_time && !matches!(s.state, 'Z' | 'X'))
     }
 }
 
@@ -102,8 +101,7 @@ pub fn marked(dir: &Path) -> Vec<i32> {
         .into_iter()
         .filter(|s| !matches!(s.state, 'Z' | 'X') && s.pid != own)
         .filter(|s| {
-            std::fs::read(format!("/proc/{}/environ", s.pid))
-                .is_ok_and(|environ| environ.split(|b| *b == 0).any(|entry| entry == wanted))
+            std::fs::read(format!("/proc/{}/environ", s.pid)).is_ok_and(|environ| environ.split(|b| *b == 0).any(|entry| entry == wanted))
         })
         .map(|s| s.pid)
         .collect()
@@ -126,7 +124,7 @@ pub fn signal_one(pid: i32, signal: Signal) {
 }
 
 /// Kills whatever still carries the directory's mark, until nothing does. Answers how many there were.
-pub fn kill_marked(dir: &Path) -> usize {
+pub async fn kill_marked(dir: &Path) -> usize {
     let mut killed = 0;
     // A process may fork while it is being looked for; a few rounds end any that does not do it on purpose for ever.
     for _ in 0..50 {
@@ -138,7 +136,7 @@ pub fn kill_marked(dir: &Path) -> usize {
         for pid in found {
             signal_one(pid, Signal::SIGKILL);
         }
-        std::thread::sleep(Duration::from_millis(5));
+        tokio::time::sleep(Duration::from_millis(5)).await;
     }
     killed
 }
@@ -151,7 +149,7 @@ pub fn owns_port(pid: i32, port: u16) -> Option<bool> {
         for line in text.lines().skip(1) {
             let fields: Vec<&str> = line.split_ascii_whitespace().collect();
             // local_address, state 0A = LISTEN, inode: proc_net_tcp in the kernel's documentation.
-            if let [_, local, _, "0A", .., ] = fields[..]
+            if let [_, local, _, "0A", ..] = fields[..]
                 && local.rsplit(':').next().and_then(|p| u16::from_str_radix(p, 16).ok()) == Some(port)
                 && let Some(inode) = fields.get(9)
             {

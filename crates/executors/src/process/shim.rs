@@ -16,7 +16,7 @@ use std::io::{self, PipeReader, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitCode, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 use tokio::signal::unix::{Signal as SignalStream, SignalKind, signal};
@@ -39,23 +39,17 @@ const TICK: Duration = Duration::from_millis(100);
 
 /// Runs the program of `dir` to its end. The exit code is the shim's own: 0 also when the program failed, or when another
 /// shim has claimed the directory before.
-pub fn run(dir: &Path) -> i32 {
+pub fn run(dir: &Path) -> ExitCode {
     // On a thread of its own: a runtime cannot be started inside another, and the kernel ties a command's life to the
     // *thread* that forked it, which is this one to the end.
     let dir = dir.to_owned();
-    let outcome = std::thread::Builder::new().name("shim".into()).spawn(move || supervise(&dir)).map(|t| t.join());
-    match outcome {
-        Ok(Ok(Ok(()))) => 0,
-        Ok(Ok(Err(error))) => {
-            eprintln!("holdpoint shim: {error}");
-            1
-        }
-        Ok(Err(_)) => 1,
-        Err(error) => {
-            eprintln!("holdpoint shim: no thread: {error}");
-            1
-        }
-    }
+    let trouble = match std::thread::Builder::new().name("shim".into()).spawn(move || supervise(&dir)).map(|thread| thread.join()) {
+        Ok(Ok(Ok(()))) => return ExitCode::SUCCESS,
+        Ok(Ok(Err(error))) | Err(error) => error.to_string(),
+        Ok(Err(_)) => "it panicked".to_owned(),
+    };
+    eprintln!("holdpoint shim: {trouble}");
+    ExitCode::FAILURE
 }
 
 fn supervise(dir: &Path) -> io::Result<()> {
@@ -89,14 +83,14 @@ fn supervise(dir: &Path) -> io::Result<()> {
         if directory.stop_marked() {
             state.state = Phase::Exited;
             state.exit = Some(not_started("it was stopped before it began"));
-            return write_last(&directory, &state);
+            return write_last(&directory, &state).await;
         }
         match launch(&directory, &spec, &secrets, &mut state) {
             Ok(running) => running.watch(&directory, &spec, signals, state).await,
             Err(exit) => {
                 state.state = Phase::Exited;
                 state.exit = Some(exit);
-                write_last(&directory, &state)
+                write_last(&directory, &state).await
             }
         }
     })
@@ -138,12 +132,7 @@ fn not_started(detail: impl ToString) -> Exit {
     Exit { cause: Cause::NotStarted, code: None, signal: None, detail: detail.to_string() }
 }
 
-fn launch(
-    directory: &Directory,
-    spec: &ShimSpec,
-    secrets: &BTreeMap<String, String>,
-    state: &mut State,
-) -> Result<Running, Exit> {
+fn launch(directory: &Directory, spec: &ShimSpec, secrets: &BTreeMap<String, String>, state: &mut State) -> Result<Running, Exit> {
     let dir_text = directory.path().to_string_lossy().into_owned();
     let mut values = Values {
         artifact: None,
@@ -164,11 +153,7 @@ fn launch(
             let detail = format!("digest_mismatch: expected {}, the file is {}", artifact.digest, loaded.digest);
             return Err(Exit { cause: Cause::DigestMismatch, code: None, signal: None, detail });
         }
-        artifact_path = Some(if spec.render {
-            render(directory, &mut loaded, &values).map_err(not_started)?
-        } else {
-            loaded.path()
-        });
+        artifact_path = Some(if spec.render { render(directory, &mut loaded, &values).map_err(not_started)? } else { loaded.path() });
         image = Some(loaded);
     }
     values.artifact = artifact_path.as_deref();
@@ -237,7 +222,7 @@ fn spawn(directory: &Directory, mode: Mode, mut command: Command) -> io::Result<
 /// Copies the program's output to the log, masked and bounded; the receiver gets the number of bytes left out, at the end.
 fn pump(path: PathBuf, mode: Mode, mut reader: PipeReader, mut masker: Masker) -> io::Result<mpsc::Receiver<u64>> {
     let mut log = Log::open(path, mode)?;
-    let (done, receiver) = mpsc::channel();
+    let (done, receiver) = mpsc::sync_channel(1);
     std::thread::Builder::new().name("log".into()).spawn(move || {
         let mut buffer = vec![0; 64 << 10];
         loop {
@@ -265,9 +250,7 @@ impl Log {
         use std::os::unix::fs::OpenOptionsExt;
         let file = File::options().create(true).append(true).mode(0o600).open(&path)?;
         Ok(match mode {
-            Mode::Command => {
-                Log::Command { file, kept: HeadAndTail::new(LOG_HEAD_BYTES_MAX, LOG_TAIL_BYTES_MAX), lost: 0 }
-            }
+            Mode::Command => Log::Command { file, kept: HeadAndTail::new(LOG_HEAD_BYTES_MAX, LOG_TAIL_BYTES_MAX), lost: 0 },
             Mode::Instance => Log::Instance { path, file, size: 0, lost: 0 },
         })
     }
@@ -309,13 +292,7 @@ impl Log {
 }
 
 impl Running {
-    async fn watch(
-        self,
-        directory: &Directory,
-        spec: &ShimSpec,
-        mut signals: Signals,
-        mut state: State,
-    ) -> io::Result<()> {
+    async fn watch(self, directory: &Directory, spec: &ShimSpec, mut signals: Signals, mut state: State) -> io::Result<()> {
         directory.write_state(&state)?;
         let timeout_at = match spec.timeout_ms {
             0 => u64::MAX,
@@ -357,7 +334,7 @@ impl Running {
         state.state = Phase::Exited;
         let cause = if cause == Cause::Exited && directory.stop_marked() { Cause::Stopped } else { cause };
         state.exit = Some(Exit { cause, ..exit });
-        write_last(directory, &state)
+        write_last(directory, &state).await
     }
 
     /// The whole group and everything that left it: orphans come to the shim, which is their sub-reaper.
@@ -402,7 +379,7 @@ fn reap(program: i32) -> Option<Exit> {
 }
 
 /// The last state is the proof of the end: a full disk is waited out for a while.
-fn write_last(directory: &Directory, state: &State) -> io::Result<()> {
+async fn write_last(directory: &Directory, state: &State) -> io::Result<()> {
     let mut tries = 0;
     loop {
         match directory.write_state(state) {
@@ -410,6 +387,6 @@ fn write_last(directory: &Directory, state: &State) -> io::Result<()> {
             Err(error) if tries >= 150 => return Err(error),
             Err(_) => tries += 1,
         }
-        std::thread::sleep(Duration::from_millis(200));
+        tokio::time::sleep(Duration::from_millis(200)).await;
     }
 }

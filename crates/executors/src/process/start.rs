@@ -139,9 +139,7 @@ async fn bring_up(spec: &StartSpec, cx: &Context, artifact: PathBuf, n: u32) -> 
         let name = name(&cx.attempt, n, again);
         let directory = directory(cx, &name)?;
         let port = free_port().map_err(|e| format!("no free port: {e}"))?;
-        directory
-            .prepare(&shim_spec(spec, cx, artifact.clone(), port))
-            .map_err(|e| format!("its directory cannot be made: {e}"))?;
+        directory.prepare(&shim_spec(spec, cx, artifact.clone(), port)).map_err(|e| format!("its directory cannot be made: {e}"))?;
         let seen = ensure(&directory, cx).await.map_err(|e| e.to_string())?;
         match until_healthy(spec, &directory, &name, seen).await {
             Ok(instance) => {
@@ -251,8 +249,9 @@ fn instance(name: &str, state: &State, address: String) -> Instance {
 
 async fn end_all(spec: &StartSpec, cx: &Context) -> Vec<Ended> {
     let all = (0..spec.instances.min(INSTANCES_MAX)).flat_map(|n| (0..PORT_TRIES).map(move |again| (n, again)));
-    join_all(all.filter_map(|(n, again)| directory(cx, &name(&cx.attempt, n, again)).ok()).map(|directory| async move {
-        end(&directory, Duration::from_secs(5)).await
-    }))
+    join_all(
+        all.filter_map(|(n, again)| directory(cx, &name(&cx.attempt, n, again)).ok())
+            .map(|directory| async move { end(&directory, Duration::from_secs(5)).await }),
+    )
     .await
 }

@@ -59,7 +59,5 @@ async fn stop(spec: &StopSpec, cx: &Context) -> Outcome {
     };
     let named = |how: Ended| ended.iter().filter(|(_, h)| *h == how).map(|(name, _)| *name).collect::<Vec<_>>();
     cx.output.line(&format!("ended {} of {}", ended.len() - named(Ended::WasGone).len(), ended.len())).await;
-    Outcome::Done {
-        outputs: json!({ "stopped": named(Ended::Stopped), "killed": named(Ended::Killed), "gone": named(Ended::WasGone) }),
-    }
+    Outcome::Done { outputs: json!({ "stopped": named(Ended::Stopped), "killed": named(Ended::Killed), "gone": named(Ended::WasGone) }) }
 }

@@ -110,7 +110,7 @@ pub(crate) async fn end(directory: &Directory, grace: Duration) -> Ended {
         }
     }
     // Strays that left the group after the shim had died.
-    if !matches!(directory.look(), Seen::Exited(..) | Seen::Unclaimed) && proc::kill_marked(directory.path()) > 0 {
+    if !matches!(directory.look(), Seen::Exited(..) | Seen::Unclaimed) && proc::kill_marked(directory.path()).await > 0 {
         how = Ended::Killed;
     }
     how

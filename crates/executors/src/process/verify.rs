@@ -44,7 +44,7 @@ impl Executor for Verify {
 
 async fn verify(spec: &VerifySpec, cx: &Context) -> Outcome {
     for instance in &spec.instances {
-        if let Err(reason) = runs(instance, cx) {
+        if let Err(reason) = runs(instance, cx).await {
             return Outcome::failed(format!("{}: {reason}", instance.name));
         }
     }
@@ -104,13 +104,12 @@ async fn in_a_row(spec: &VerifySpec, cx: &Context, url: &str, last: &mut String)
 fn own_address(spec: &VerifySpec, cx: &Context, url: &str) -> bool {
     spec.instances.iter().any(|instance| {
         url.starts_with(&format!("http://{}/", instance.address))
-            && start::directory(cx, &instance.name).is_ok_and(|directory| {
-                directory.state().and_then(|s| s.address).as_deref() == Some(instance.address.as_str())
-            })
+            && start::directory(cx, &instance.name)
+                .is_ok_and(|directory| directory.state().and_then(|s| s.address).as_deref() == Some(instance.address.as_str()))
     })
 }
 
-fn runs(instance: &Instance, cx: &Context) -> Result<(), String> {
+async fn runs(instance: &Instance, cx: &Context) -> Result<(), String> {
     let directory = start::directory(cx, &instance.name)?;
     let state = match directory.look() {
         Seen::Supervised(Some(state)) | Seen::Orphaned { state: Some(state), .. } => state,
@@ -128,7 +127,10 @@ fn runs(instance: &Instance, cx: &Context) -> Result<(), String> {
     // Where the image itself is executed (no interpreter, nothing rendered), the kernel's view is asked, not our record.
     let exe = format!("/proc/{}/exe", instance.pid);
     if std::fs::read_link(&exe).is_ok_and(|to| to.to_string_lossy().starts_with("/memfd:")) {
-        let running = image::digest_of(exe.as_ref()).map_err(|e| format!("its executable cannot be read: {e}"))?;
+        let running = tokio::task::spawn_blocking(move || image::digest_of(exe.as_ref()))
+            .await
+            .map_err(|e| e.to_string())?
+            .map_err(|e| format!("its executable cannot be read: {e}"))?;
         if !image::same_digest(&running, &instance.digest) {
             return Err(format!("digest_mismatch: it runs {running}, not {}", instance.digest));
         }

@@ -166,6 +166,11 @@ impl From<HttpSpec> for Wrapped {
         Self(Spec::Http(spec))
     }
 }
+impl From<TrafficSpec> for Wrapped {
+    fn from(spec: TrafficSpec) -> Self {
+        Self(Spec::Traffic(spec))
+    }
+}
 impl From<VerifySpec> for Wrapped {
     fn from(spec: VerifySpec) -> Self {
         Self(Spec::Verify(spec))

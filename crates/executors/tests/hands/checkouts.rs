@@ -38,11 +38,7 @@ impl Repository {
 fn build(repository: &Path, commit: &str, base: Option<&str>) -> CommandSpec {
     CommandSpec {
         argv: ["sh", "-c", "cat file; echo $SOURCE_DATE_EPOCH; printf built > out"].map(String::from).into(),
-        checkout: Some(Checkout {
-            repository: repository.to_str().unwrap().into(),
-            commit: commit.into(),
-            base: base.map(String::from),
-        }),
+        checkout: Some(Checkout { repository: repository.to_str().unwrap().into(), commit: commit.into(), base: base.map(String::from) }),
         artifacts: [("out".to_owned(), "out".to_owned())].into(),
         timeout_s: 30,
         ..CommandSpec::default()

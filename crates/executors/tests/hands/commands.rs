@@ -26,8 +26,27 @@ fn run_dir(bench: &Bench, attempt: &str) -> Directory {
 async fn every_value_stays_one_argument() {
     let bench = Bench::new();
     let values = [
-        "$(id)", "`id`", ";id", "a\nb", "--upload-pack=id", "-x", "@/etc/passwd", "", " ", "a b", "*", "~", "\"'\\", "%s%n",
-        "&& id", "| id", "> x", "$HOME", "é\u{202e}", "${unknown}", "${version}",
+        "$(id)",
+        "`id`",
+        ";id",
+        "a\nb",
+        "--upload-pack=id",
+        "-x",
+        "@/etc/passwd",
+        "",
+        " ",
+        "a b",
+        "*",
+        "~",
+        "\"'\\",
+        "%s%n",
+        "&& id",
+        "| id",
+        "> x",
+        "$HOME",
+        "é\u{202e}",
+        "${unknown}",
+        "${version}",
     ];
     let mut spec = command(["service", "arguments"]);
     spec.argv[0] = example("service");
@@ -174,8 +193,7 @@ async fn a_secret_reaches_the_program_and_nothing_else() {
     let secret = "pa\"ss/wörd+with ;chars-91";
     bench.secrets = Secrets::new([("KEY".to_owned(), secret.to_owned())]);
     let base64 = base64::engine::general_purpose::STANDARD.encode(secret);
-    let url: String =
-        reqwest::Url::parse_with_params("http://x/", [("q", secret)]).unwrap().query().unwrap()[2..].to_owned();
+    let url: String = reqwest::Url::parse_with_params("http://x/", [("q", secret)]).unwrap().query().unwrap()[2..].to_owned();
     let json = serde_json::to_string(secret).unwrap().trim_matches('"').to_owned();
     let forms = [secret.to_owned(), base64, hex::encode(secret), url, json];
     for (n, form) in forms.iter().enumerate() {
@@ -261,7 +279,9 @@ async fn a_worker_that_comes_back_late_finds_the_exit_code() {
 
 #[tokio::test]
 async fn without_its_worker_a_command_ends_with_the_lease_and_the_probe_is_asked() {
-    for (probe, expected) in [(None, "indeterminate"), (Some("exit 0"), "done"), (Some("exit 1"), "failed"), (Some("exit 9"), "indeterminate")] {
+    for (probe, expected) in
+        [(None, "indeterminate"), (Some("exit 0"), "done"), (Some("exit 1"), "failed"), (Some("exit 9"), "indeterminate")]
+    {
         let bench = Bench::new();
         let mut spec = traced(&bench, "60");
         spec.probe = probe.map(|script| ["sh", "-c", script].map(String::from).into());

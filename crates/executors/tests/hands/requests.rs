@@ -24,11 +24,8 @@ async fn server(answer: Option<String>) -> (String, Arc<AtomicUsize>) {
                 let n = stream.read(&mut request).await.unwrap_or(0);
                 if let Some(answer) = answer {
                     let echo = String::from_utf8_lossy(&request[..n]).into_owned();
-                    let answer = if answer == "echo" {
-                        format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{echo}", echo.len())
-                    } else {
-                        answer
-                    };
+                    let answer =
+                        if answer == "echo" { format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{echo}", echo.len()) } else { answer };
                     let _ = stream.write_all(answer.as_bytes()).await;
                     tokio::time::sleep(Duration::from_secs(5)).await;
                 }
