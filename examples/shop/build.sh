@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds one program: ./build.sh orders -> out/orders. The pipeline's build step, and nothing else.
+# Builds one package: ./build.sh orders -> out/orders (client: out/shop-client). The pipeline's build step, and nothing else.
 # CARGO_TARGET_DIR may point to a folder shared between builds; the result is always in out/.
 set -eu
 cd "$(dirname "$0")"

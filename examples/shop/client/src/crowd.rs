@@ -17,8 +17,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 pub struct Plan {
-    /// Address of the storefront, without a slash at its end.
-    pub url: String,
+    /// Addresses of storefronts, without a slash at their end; visitors take them in turn.
+    pub urls: Vec<String>,
     /// Requests per second.
     pub rate: f64,
     /// Share of writes.
@@ -57,7 +57,7 @@ struct Memory {
 
 struct Crowd {
     http: Http,
-    url: String,
+    urls: Vec<String>,
     run: String,
     timeout: Duration,
     memory: Mutex<Memory>,
@@ -70,13 +70,13 @@ pub async fn run(plan: Plan, stop: impl Future<Output = ()>) -> Result<Summary, 
     let mut connector = HttpConnector::new();
     connector.set_nodelay(true);
     let http: Http = Client::builder(TokioExecutor::new()).pool_idle_timeout(Duration::from_secs(10)).build(connector);
-    let skus = catalogue(&http, &plan.url).await?;
+    let skus = catalogue(&http, plan.urls.first().ok_or("no address")?).await?;
     let journal = plan.journal.as_deref().map(Journal::create).transpose()?;
     let (answers, received) = channel();
     let unix = SystemTime::now().duration_since(UNIX_EPOCH)?;
     let crowd = Arc::new(Crowd {
         http,
-        url: plan.url,
+        urls: plan.urls,
         run: format!("{:x}-{:x}", unix.as_millis(), std::process::id()),
         timeout: plan.timeout,
         memory: Mutex::default(),
@@ -170,35 +170,35 @@ impl Crowd {
 
     async fn visit(&self, n: u64, wish: Wish) -> Entry {
         match wish {
-            Wish::Front => self.read("front", "/").await,
+            Wish::Front => self.read(n, "front", "/").await,
             Wish::Product { sku, qty } => {
-                let entry = self.read("product", &format!("/product/{sku}?qty={qty}")).await;
+                let entry = self.read(n, "product", &format!("/product/{sku}?qty={qty}")).await;
                 Entry { sku: Some(sku), qty: Some(qty), ..entry }
             }
             Wish::Order { which } => {
                 let order = choose(&self.memory().orders, which);
                 match order {
-                    Some(id) => self.read("order", &format!("/order/{id}")).await,
-                    None => self.read("front", "/").await,
+                    Some(id) => self.read(n, "order", &format!("/order/{id}")).await,
+                    None => self.read(n, "front", "/").await,
                 }
             }
-            Wish::Checkout { sku, qty } => self.buy(Basket { key: format!("{}-{n:07}", self.run), sku, qty }).await,
+            Wish::Checkout { sku, qty } => self.buy(n, Basket { key: format!("{}-{n:07}", self.run), sku, qty }).await,
             Wish::Again { which } => {
                 let basket = choose(&self.memory().baskets, which);
                 match basket {
-                    Some(basket) => self.buy(basket).await,
-                    None => self.read("front", "/").await,
+                    Some(basket) => self.buy(n, basket).await,
+                    None => self.read(n, "front", "/").await,
                 }
             }
         }
     }
 
-    async fn read(&self, kind: &str, path: &str) -> Entry {
-        let (status, _, error) = self.ask(Method::GET, path, Bytes::new()).await;
+    async fn read(&self, n: u64, kind: &str, path: &str) -> Entry {
+        let (status, _, error) = self.ask(n, Method::GET, path, Bytes::new()).await;
         Entry { status, error, ..blank(kind) }
     }
 
-    async fn buy(&self, basket: Basket) -> Entry {
+    async fn buy(&self, n: u64, basket: Basket) -> Entry {
         remember(&mut self.memory().baskets, basket.clone());
         let body = json!({
             "key": basket.key,
@@ -207,7 +207,7 @@ impl Crowd {
             "qty": basket.qty,
             "card": {"number": "4111 1111 1111 1111", "expires": "12/39"},
         });
-        let (status, answer, error) = self.ask(Method::POST, "/checkout", Bytes::from(body.to_string())).await;
+        let (status, answer, error) = self.ask(n, Method::POST, "/checkout", Bytes::from(body.to_string())).await;
         let order = answer["id"].as_str().map(str::to_owned);
         let entry =
             Entry { status, error, key: Some(basket.key), order, sku: Some(basket.sku), qty: Some(basket.qty), ..blank("checkout") };
@@ -218,18 +218,20 @@ impl Crowd {
     }
 
     /// Status 0 and a reason when there was no answer.
-    async fn ask(&self, method: Method, path: &str, body: Bytes) -> (u16, Value, Option<String>) {
-        match tokio::time::timeout(self.timeout, self.exchange(method, path, body)).await {
+    async fn ask(&self, n: u64, method: Method, path: &str, body: Bytes) -> (u16, Value, Option<String>) {
+        match tokio::time::timeout(self.timeout, self.exchange(n, method, path, body)).await {
             Ok(Ok((status, body))) => (status, serde_json::from_slice(&body).unwrap_or(Value::Null), None),
             Ok(Err(failure)) => (0, Value::Null, Some(failure.to_string())),
             Err(_) => (0, Value::Null, Some("no answer in time".to_owned())),
         }
     }
 
-    async fn exchange(&self, method: Method, path: &str, body: Bytes) -> Result<(u16, Bytes), Failure> {
+    async fn exchange(&self, n: u64, method: Method, path: &str, body: Bytes) -> Result<(u16, Bytes), Failure> {
+        let turn = usize::try_from(n)? % self.urls.len();
+        let url = &self.urls[turn];
         let request = Request::builder()
             .method(method)
-            .uri(format!("{}{path}", self.url))
+            .uri(format!("{url}{path}"))
             .header("content-type", "application/json")
             .body(Full::new(body))?;
         let answer = self.http.request(request).await?;

@@ -10,7 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 const USAGE: &str = "usage:
-  shop-client load --url URL [--rate 240] [--writes 0.10] [--seconds N] [--seed 1] [--timeout 10]
+  shop-client load --url URL [--url URL …] [--rate 240] [--writes 0.10] [--seconds N] [--seed 1] [--timeout 10]
                    [--journal FILE] [--status FILE]
       Without --seconds it runs until SIGTERM. Progress: one JSON line per second, to FILE or standard error.
       The summary is one JSON line on standard output.
@@ -59,10 +59,15 @@ fn number(flags: &Flags, name: &str, default: f64) -> Result<f64, Failure> {
     }
 }
 
+fn urls(flags: &Flags) -> Result<Vec<String>, Failure> {
+    let urls: Vec<String> = all(flags, "url").map(|url| url.trim_end_matches('/').to_owned()).collect();
+    if urls.is_empty() { Err("--url is missing".into()) } else { Ok(urls) }
+}
+
 fn load(flags: &Flags) -> Result<ExitCode, Failure> {
     let seconds = number(flags, "seconds", 0.0)?;
     let plan = Plan {
-        url: all(flags, "url").last().ok_or("--url is missing")?.trim_end_matches('/').to_owned(),
+        urls: urls(flags)?,
         rate: Some(number(flags, "rate", 240.0)?).filter(|rate| *rate > 0.0).ok_or("--rate has to be above 0")?,
         writes: number(flags, "writes", 0.10)?,
         lasts: (seconds > 0.0).then(|| Duration::from_secs_f64(seconds)),
