@@ -15,7 +15,7 @@ use hyper::client::conn::TrySendError;
 use super::body::{Relayed, ResponseBody, Upload, UploadBody};
 use super::counters::{Ending, Ticket};
 use super::pool::{Connection, Occupied};
-use super::routes::{Route, Version};
+use super::routes::{Picked, Route, Version};
 use super::{Limits, headers, upgrade};
 
 const VERSION_HEADER: HeaderName = HeaderName::from_static("holdpoint-version");
@@ -58,7 +58,7 @@ pub(crate) async fn handle(
         route.refused.fetch_add(1, Relaxed);
         return closing(problem(status, "PROXY-REFUSED", detail));
     }
-    let Some((version, mut ticket, expose)) = route.pick() else {
+    let Some(Picked { version, mut ticket, first, expose_version }) = route.pick() else {
         route.refused.fetch_add(1, Relaxed);
         return problem(503, "PROXY-NO-VERSION", "No version takes requests on this route.");
     };
@@ -70,7 +70,7 @@ pub(crate) async fn handle(
     head.extensions.clear();
     let request = Request::from_parts(head, body);
 
-    let exchange = match exchange(limits, &version, &ticket, request, upload.as_ref(), websocket).await {
+    let exchange = match exchange(limits, &version, first, &ticket, request, upload.as_ref(), websocket).await {
         Ok(exchange) => exchange,
         Err(failure) => return failed(failure, &mut ticket),
     };
@@ -90,7 +90,7 @@ pub(crate) async fn handle(
         }
     };
     response.headers_mut().remove(VERSION_HEADER);
-    if expose && let Ok(value) = HeaderValue::from_str(&version.name) {
+    if expose_version && let Ok(value) = HeaderValue::from_str(&version.name) {
         response.headers_mut().insert(VERSION_HEADER, value);
     }
     response
@@ -100,6 +100,7 @@ pub(crate) async fn handle(
 async fn exchange(
     limits: &Limits,
     version: &Version,
+    first: Occupied,
     ticket: &Ticket,
     mut request: Request<UploadBody>,
     upload: Option<&Arc<Upload>>,
@@ -108,13 +109,17 @@ async fn exchange(
     let mut tried = Vec::new();
     let mut reuses_left = if fresh_only { 0 } else { REUSES_MAX };
     let mut may_repeat = upload.is_none() && !fresh_only && headers::is_repeatable(request.method());
-    let mut first = true;
+    let mut next = Some(first);
     loop {
-        let upstream = version.choose(&tried).ok_or(Failure::Unreachable)?;
-        if !std::mem::take(&mut first) {
-            ticket.retried();
-        }
-        let occupied = Occupied::new(upstream.clone());
+        let occupied = match next.take() {
+            Some(first) => first,
+            None => {
+                let other = version.choose(&tried).ok_or(Failure::Unreachable)?;
+                ticket.retried();
+                other
+            }
+        };
+        let upstream = occupied.0.clone();
         let reused = if reuses_left > 0 { upstream.reuse(limits).await } else { None };
         let was_reused = reused.is_some();
         let mut connection = match reused {

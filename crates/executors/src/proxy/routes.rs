@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Limits;
 use super::counters::{Ticket, VersionCounters};
-use super::pool::Upstream;
+use super::pool::{Occupied, Upstream};
 use crate::traffic::VersionStats;
 
 /// Counters of versions that left the route are kept for late readers, for this many versions.
@@ -112,29 +112,32 @@ fn check_address(address: &str) -> Result<(), String> {
 pub(crate) struct Version {
     pub(crate) name: String,
     pub(crate) weight: u32,
-    pub(crate) upstreams: Vec<Arc<Upstream>>,
+    /// The addresses that take requests in this table, then those that drain.
+    upstreams: Vec<Arc<Upstream>>,
+    active: usize,
     pub(crate) counters: Arc<VersionCounters>,
     turn: AtomicUsize,
 }
 
 impl Version {
-    /// The least busy upstream that takes new requests and is not in `tried`; one that has just refused only if
-    /// there is no other. Ties go round.
-    pub(crate) fn choose(&self, tried: &[Arc<Upstream>]) -> Option<Arc<Upstream>> {
+    /// The least busy upstream that takes requests and is not in `tried`; ties go round. One that has just refused is
+    /// taken only if there is no other, and so is one that was closed since this table was in force: whoever chose the
+    /// version before the change is still to be served.
+    pub(crate) fn choose(&self, tried: &[Arc<Upstream>]) -> Option<Occupied> {
+        let active = self.upstreams.get(..self.active)?;
         let offset = self.turn.fetch_add(1, Relaxed);
-        let count = self.upstreams.len();
-        let mut best: Option<(&Arc<Upstream>, (bool, u64))> = None;
-        for step in 0..count {
-            let Some(upstream) = self.upstreams.get((offset.wrapping_add(step)) % count) else { continue };
-            if !upstream.takes_new() || tried.iter().any(|other| Arc::ptr_eq(other, upstream)) {
+        let mut best: Option<(&Arc<Upstream>, (bool, bool, u64))> = None;
+        for step in 0..active.len() {
+            let Some(upstream) = active.get(offset.wrapping_add(step) % active.len()) else { continue };
+            if tried.iter().any(|other| Arc::ptr_eq(other, upstream)) {
                 continue;
             }
-            let rank = (upstream.is_shunned(), upstream.in_flight());
+            let rank = (!upstream.takes_new(), upstream.is_shunned(), upstream.in_flight());
             if best.is_none_or(|(_, least)| rank < least) {
                 best = Some((upstream, rank));
             }
         }
-        best.map(|(upstream, _)| upstream.clone())
+        best.map(|(upstream, _)| Occupied::new(upstream.clone()))
     }
 }
 
@@ -145,6 +148,14 @@ struct Table {
     /// Also of versions that have left; the names in order of departure are in `departed`.
     counters: BTreeMap<String, Arc<VersionCounters>>,
     departed: Vec<String>,
+}
+
+/// Where a request goes.
+pub(crate) struct Picked {
+    pub(crate) version: Arc<Version>,
+    pub(crate) ticket: Ticket,
+    pub(crate) first: Occupied,
+    pub(crate) expose_version: bool,
 }
 
 /// What became of a wanted state.
@@ -188,9 +199,10 @@ impl Route {
         route
     }
 
-    /// Draws a version by weight and opens its ticket. Both happen under the lock that `apply` takes for writing: once a
-    /// new table is in force, nobody is between having chosen and being counted, and `in_flight == 0` means drained.
-    pub(crate) fn pick(&self) -> Option<(Arc<Version>, Ticket, bool)> {
+    /// Draws a version by weight, opens its ticket and takes a place at an address. All of it happens under the lock that
+    /// `apply` takes for writing: once a new table is in force, nobody is between having chosen and being counted, and
+    /// `in_flight == 0` means drained.
+    pub(crate) fn pick(&self) -> Option<Picked> {
         let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
         if table.weights == 0 {
             return None;
@@ -199,7 +211,9 @@ impl Route {
         for version in &table.versions {
             let weight = u64::from(version.weight);
             if at < weight {
-                return Some((version.clone(), Ticket::open(&version.counters), table.spec.expose_version));
+                let ticket = Ticket::open(&version.counters);
+                let first = version.choose(&[])?;
+                return Some(Picked { version: version.clone(), ticket, first, expose_version: table.spec.expose_version });
             }
             at -= weight;
         }
@@ -227,7 +241,7 @@ impl Route {
                 old.insert((version.name.clone(), upstream.address.clone()), upstream.clone());
             }
         }
-        let mut grouped: Vec<(String, u32, Vec<Arc<Upstream>>)> = Vec::new();
+        let mut grouped: Vec<(String, u32, Vec<(u32, Arc<Upstream>)>)> = Vec::new();
         for Backend { version, address, weight } in &spec.backends {
             let upstream = old
                 .remove(&(version.clone(), address.clone()))
@@ -236,9 +250,9 @@ impl Route {
             match grouped.iter_mut().find(|(name, ..)| name == version) {
                 Some((_, share, upstreams)) => {
                     *share = (*share).max(*weight);
-                    upstreams.push(upstream);
+                    upstreams.push((*weight, upstream));
                 }
-                None => grouped.push((version.clone(), *weight, vec![upstream])),
+                None => grouped.push((version.clone(), *weight, vec![(*weight, upstream)])),
             }
         }
         for upstream in old.values() {
@@ -246,13 +260,16 @@ impl Route {
         }
         table.versions = grouped
             .into_iter()
-            .map(|(name, weight, upstreams)| {
+            .map(|(name, weight, mut upstreams)| {
+                upstreams.sort_by_key(|(weight, _)| *weight == 0);
+                let active = upstreams.iter().filter(|(weight, _)| *weight > 0).count();
+                let upstreams = upstreams.into_iter().map(|(_, upstream)| upstream).collect();
                 let counters = table
                     .counters
                     .entry(name.clone())
                     .or_insert_with(|| Arc::new(VersionCounters::new(self.bounds.clone())))
                     .clone();
-                Arc::new(Version { name, weight, upstreams, counters, turn: AtomicUsize::new(0) })
+                Arc::new(Version { name, weight, upstreams, active, counters, turn: AtomicUsize::new(0) })
             })
             .collect();
         table.weights = table.versions.iter().map(|version| u64::from(version.weight)).sum();
@@ -375,8 +392,8 @@ mod tests {
         let route = Route::new("r", Some(&spec(&[("a", "h:1", 95), ("b", "h:2", 5), ("c", "h:3", 0)])), &Limits::default());
         let mut hits: BTreeMap<String, u32> = BTreeMap::new();
         for _ in 0..100_000 {
-            let (version, ..) = route.pick().unwrap();
-            *hits.entry(version.name.clone()).or_default() += 1;
+            let picked = route.pick().unwrap();
+            *hits.entry(picked.version.name.clone()).or_default() += 1;
         }
         assert!(!hits.contains_key("c"));
         // 6 standard deviations of a binomial(100000, 0.05).

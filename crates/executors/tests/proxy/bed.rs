@@ -227,7 +227,6 @@ pub fn config(folder: &Path) -> Config {
 /// A client with one kept-alive connection.
 pub struct Client {
     sender: SendRequest<Full<Bytes>>,
-    pub address: SocketAddr,
 }
 
 pub struct Answer {
@@ -262,7 +261,7 @@ impl Client {
         stream.set_nodelay(true).unwrap();
         let (sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
         tokio::spawn(connection);
-        Self { sender, address }
+        Self { sender }
     }
 
     pub async fn call(&mut self, request: Request<Full<Bytes>>) -> Result<Answer, hyper::Error> {

@@ -28,18 +28,39 @@ impl Drop for HaProxyProcess {
 impl HaProxyProcess {
     async fn start(slots: u32) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        // Taken and given back: HAProxy does not tell which port 0 became.
-        let front = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let child = spawn(folder.path(), front, slots);
-        let process = Self { child, front, folder };
-        until("HAProxy listens", || async { tokio::net::TcpStream::connect(front).await.is_ok() }).await;
-        process
+        for _ in 0..5 {
+            // Taken and given back, since HAProxy does not tell which port 0 became: somebody else may be faster.
+            let front = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+            let mut child = spawn(folder.path(), front, slots);
+            if listens(&mut child, folder.path()).await {
+                return Self { child, front, folder };
+            }
+        }
+        panic!("HAProxy does not start");
     }
 
     fn control(&self) -> TrafficControl {
-        let backends = BTreeMap::from([("shop".to_owned(), "be_shop".to_owned())]);
-        TrafficControl::haproxy(&self.folder.path().join("socket"), backends).unwrap()
+        control(self.folder.path())
     }
+}
+
+fn control(folder: &Path) -> TrafficControl {
+    let backends = BTreeMap::from([("shop".to_owned(), "be_shop".to_owned())]);
+    TrafficControl::haproxy(&folder.join("socket"), backends).unwrap()
+}
+
+/// Waits for the runtime socket; false when the process ended first.
+async fn listens(child: &mut Child, folder: &Path) -> bool {
+    for _ in 0..500 {
+        if control(folder).stats("shop").await.is_ok() {
+            return true;
+        }
+        if child.try_wait().unwrap().is_some() {
+            return false;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    false
 }
 
 fn spawn(folder: &Path, front: SocketAddr, slots: u32) -> Child {
@@ -165,7 +186,7 @@ async fn a_restarted_haproxy_is_set_again_and_tells_a_new_start() {
     tokio::time::sleep(Duration::from_millis(1_100)).await;
     haproxy.child = spawn(haproxy.folder.path(), haproxy.front, 2);
     let front = haproxy.front;
-    until("HAProxy listens", || async { tokio::net::TcpStream::connect(front).await.is_ok() }).await;
+    assert!(listens(&mut haproxy.child, haproxy.folder.path()).await);
     assert_ne!(control.stats("shop").await.unwrap().start_id, first);
     assert_eq!(get(front, "/").await.unwrap().status, 503);
     assert!(control.set("shop", 9, vec![server.backend("1", 1)]).await.unwrap().changed);
