@@ -176,6 +176,44 @@ pub fn free_port() -> u16 {
     listener.local_addr().expect("it is bound").port()
 }
 
+/// Ends every process that works in `folder` or names it in its arguments: SIGTERM, then SIGKILL after two seconds.
+/// For what a server under test has deployed; it outlives the server on purpose.
+pub fn end_all_below(folder: &Path) {
+    let mut rounds = 0;
+    loop {
+        let pids = pids_below(folder);
+        if pids.is_empty() {
+            return;
+        }
+        let signal = if rounds < 100 { Signal::SIGTERM } else { Signal::SIGKILL };
+        assert!(rounds < 300, "{pids:?} below {} do not end", folder.display());
+        if rounds % 50 == 0 {
+            for pid in pids {
+                // It may just have ended.
+                _ = kill(pid, signal);
+            }
+        }
+        rounds += 1;
+        pause(Duration::from_millis(20));
+    }
+}
+
+fn pids_below(folder: &Path) -> Vec<Pid> {
+    let own = std::process::id().cast_signed();
+    let name = folder.as_os_str().as_encoded_bytes();
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().filter_map(Result::ok);
+    let below = entries.filter_map(|entry| {
+        let pid: i32 = entry.file_name().to_str()?.parse().ok()?;
+        let path = entry.path();
+        let named = std::fs::read(path.join("cmdline")).is_ok_and(|line| line.windows(name.len()).any(|window| window == name));
+        let works_there = std::fs::read_link(path.join("cwd")).is_ok_and(|cwd| cwd.starts_with(folder));
+        let zombie =
+            std::fs::read_to_string(path.join("stat")).is_ok_and(|stat| stat.rsplit(')').next().is_some_and(|rest| rest.starts_with(" Z")));
+        (pid != own && !zombie && (named || works_there)).then(|| Pid::from_raw(pid))
+    });
+    below.collect()
+}
+
 /// The cargo target folder this test was built into.
 pub fn target_folder() -> std::path::PathBuf {
     let program = std::env::current_exe().expect("this program has a path");

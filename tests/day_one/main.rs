@@ -1,0 +1,1 @@
+//! What people miss in every such product, one file each: `d1.rs` to `d16.rs`.
