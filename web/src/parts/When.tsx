@@ -1,7 +1,7 @@
 // An instant: in the viewer's zone, with the environment's zone on hover; or how long ago.
 
 import { useSyncExternalStore } from 'react'
-import { age, bothZones, brief } from '../words/time'
+import { age, bothZones, brief, span } from '../words/time'
 
 const watchers = new Set<() => void>()
 let now = Date.now()
@@ -28,11 +28,12 @@ export function When({ at, zone }: { at: string; zone?: string | undefined }) {
   )
 }
 
-export function Age({ at, zone }: { at: string; zone?: string | undefined }) {
+/** How long ago; `bare` leaves the "ago" to the column it stands in. */
+export function Age({ at, zone, bare = false }: { at: string; zone?: string | undefined; bare?: boolean }) {
   const mine = useNow()
   return (
     <time dateTime={at} title={bothZones(at, zone)} className="when">
-      {age(at, Math.max(mine, now))}
+      {bare ? span(mine - Date.parse(at)) : age(at, mine)}
     </time>
   )
 }

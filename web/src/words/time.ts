@@ -6,14 +6,26 @@ const FULL: Intl.DateTimeFormatOptions = {
   weekday: 'short', day: 'numeric', month: 'short', year: 'numeric', hour: '2-digit', minute: '2-digit', timeZoneName: 'short',
 }
 
+// Making a formatter costs a hundred times what using one does, and a board shows hundreds of instants.
+const made = new Map<string, Intl.DateTimeFormat>()
+
+function formatter(options: Intl.DateTimeFormatOptions, zone: string): Intl.DateTimeFormat {
+  const key = `${zone} ${Object.keys(options).join()}`
+  let known = made.get(key)
+  if (!known) {
+    try {
+      known = new Intl.DateTimeFormat('en-GB', { ...options, hourCycle: 'h23', timeZone: zone })
+    } catch {
+      known = new Intl.DateTimeFormat('en-GB', { ...options, hourCycle: 'h23', timeZone: 'UTC' })
+    }
+    made.set(key, known)
+  }
+  return known
+}
+
 function format(instant: string | number, options: Intl.DateTimeFormatOptions, zone?: string): string {
   const date = new Date(instant)
-  if (Number.isNaN(date.getTime())) return String(instant)
-  try {
-    return new Intl.DateTimeFormat('en-GB', { ...options, hourCycle: 'h23', timeZone: zone ?? viewer }).format(date)
-  } catch {
-    return new Intl.DateTimeFormat('en-GB', { ...options, hourCycle: 'h23', timeZone: 'UTC' }).format(date)
-  }
+  return Number.isNaN(date.getTime()) ? String(instant) : formatter(options, zone ?? viewer).format(date)
 }
 
 /** "Tue, 24 Nov 2026, 14:02 CET" in the viewer's zone, or in a named one. */

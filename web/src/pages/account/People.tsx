@@ -32,6 +32,11 @@ export function People() {
       <p className="dim">
         People and their roles are declared in the organisation's files (<code>person:</code>) and applied with <code>holdpoint apply</code>. You are {me.handle}.
       </p>
+      {me.refusals?.invite && (
+        <p>
+          {me.refusals.invite.detail} {me.refusals.invite.unblock}
+        </p>
+      )}
       <RefusalNote refusal={making.refusal} />
       <Loaded of={people}>
         {(data) => (
@@ -52,7 +57,7 @@ export function People() {
               {
                 head: 'One-time link',
                 cell: (person) => (
-                  <Button refusal={person.refusals?.invite ?? me.refusals?.invite} busy={making.busy} onClick={() => void make(person.handle)}>
+                  <Button refusal={person.refusals?.invite ?? me.refusals?.invite} mute={!person.refusals?.invite} busy={making.busy} onClick={() => void make(person.handle)}>
                     Make a link<span className="unseen"> for {person.handle}</span>
                   </Button>
                 ),

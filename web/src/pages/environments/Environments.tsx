@@ -2,6 +2,7 @@
 
 import { useResource } from '../../api/resource'
 import type { Environment, Window } from '../../api/types'
+import { EnvironmentName } from '../../parts/EnvironmentName'
 import { Facts } from '../../parts/Facts'
 import { Heading, Loaded } from '../../parts/Page'
 import { Status } from '../../parts/Status'
@@ -40,7 +41,7 @@ function One({ environment }: { environment: Environment }) {
   return (
     <section className="block" aria-labelledby={`env-${environment.name}`}>
       <h2 id={`env-${environment.name}`}>
-        {environment.name} {environment.production && <span className="tag">production</span>}
+        <EnvironmentName name={environment.name} production={environment.production} />
       </h2>
       {environment.sentence && <p>{environment.sentence}</p>}
       <Facts

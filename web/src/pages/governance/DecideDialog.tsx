@@ -108,7 +108,7 @@ function What({ release, environment }: { release: Release; environment: Release
       <h3>Configuration</h3>
       <Config manifest={release.manifest} />
       <h3>Evidence</h3>
-      <EvidenceTable evidence={evidence} manifest={release.manifest} />
+      <EvidenceTable evidence={evidence} release={release} />
       <h3>Plan</h3>
       <dl className="bound">
         <div>

@@ -8,7 +8,7 @@ import { useWindow } from './useWindow'
 
 /** In CSS pixels; board.css sets the same. */
 const HEAD = 52
-const LINE = 106
+const LINE = 84
 
 export function BoardCards({ environments, rows }: { environments: BoardEnvironment[]; rows: BoardRow[] }) {
   const list = useRef<HTMLUListElement>(null)

@@ -12,9 +12,9 @@ const RESTING = new Set(['live', 'steady', 'none', 'empty'])
 
 function gateWords(gates: { open: number; waiting: number; shut: number }): string {
   const all = gates.open + gates.waiting + gates.shut
-  if (gates.shut) return `Shut, ${gates.shut} of ${all} gates`
-  if (gates.waiting) return `Waiting, ${gates.waiting} of ${all} gates`
-  return `Open, all ${all} gates`
+  if (gates.shut) return `Shut ${gates.shut} of ${all}`
+  if (gates.waiting) return `Waiting ${gates.waiting} of ${all}`
+  return `Open ${all} of ${all}`
 }
 
 export function Cell({ cell, environment, service, zone }: { cell: BoardCell | undefined; environment: string; service: string; zone?: string | undefined }) {
@@ -35,7 +35,7 @@ export function Cell({ cell, environment, service, zone }: { cell: BoardCell | u
             )}
             {cell.since && (
               <span className="dim">
-                <Age at={cell.since} zone={zone} />
+                <Age at={cell.since} zone={zone} bare />
               </span>
             )}
           </>

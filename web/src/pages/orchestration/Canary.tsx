@@ -90,7 +90,7 @@ function Picture({ metric }: { metric: CanaryMetric }) {
           </g>
         ))}
         <line className="limit" x1={LEFT} x2={width} y1={limit} y2={limit} />
-        <text className="limit-word" x={width - 4} y={limit - 5} textAnchor="end">
+        <text className="limit-word" x={LEFT + 6} y={limit - 5}>
           {`limit ${odds(metric.limit)}`}
         </text>
         <path className={crossed ? 'line bad' : 'line'} d={line} />

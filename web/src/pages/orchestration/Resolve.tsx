@@ -31,7 +31,8 @@ export function Resolve({ run, step, again }: { run: Run; step: Step; again: () 
       <h2 id={`resolve-${step.id}`}>
         <Status state="indeterminate" word={`Nobody knows whether "${step.title}" happened`} />
       </h2>
-      <p>{step.outcome ?? step.waiting_for ?? 'The worker was lost before it said what became of the step.'} Look at the place itself, then say what you found.</p>
+      <p>{step.outcome ?? step.waiting_for ?? 'The worker was lost before it said what became of the step.'}</p>
+      <p>Look at the place itself, then say what you found.</p>
       <fieldset>
         <legend>What did you find?</legend>
         {OUTCOMES.map(([value, words]) => (

@@ -90,7 +90,7 @@ function Compare({ release, environment }: { release: Release; environment: Rele
     { name: `what runs in ${environment.name}`, standing: environment.running },
     { name: `what was last approved for ${environment.name}`, standing: environment.last_approved },
   ]
-  const [side, setSide] = useState(0)
+  const [side, setSide] = useState(() => Math.max(0, sides.findIndex((one) => one.standing)))
   const standing = sides[side]?.standing
   return (
     <section className="block">

@@ -83,7 +83,7 @@ function Head({ release, again }: { release: Release; again: () => void }) {
         <Heading title={`${release.service} ${release.version}`}>
           <Link to={`/releases?service=${encodeURIComponent(release.service)}`}>{release.service}</Link> {release.version}
         </Heading>
-        <Status state={release.closure ?? release.state} strong {...(release.state === 'open' ? { word: 'On its way' } : {})} />
+        <Status state={release.closure ?? (release.state === 'open' ? 'running' : release.state)} strong {...(release.state === 'open' ? { word: 'On its way' } : {})} />
         <span className="head-end">{release.state === 'open' && <Withdraw release={release} again={again} />}</span>
       </div>
       <Facts

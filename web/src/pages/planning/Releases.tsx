@@ -62,7 +62,7 @@ export function Releases() {
                   </Link>
                 ),
               },
-              { head: 'State', cell: (release) => <Status state={release.closure ?? release.state} {...(release.state === 'open' ? { word: 'On its way' } : {})} /> },
+              { head: 'State', cell: (release) => <Status state={release.closure ?? (release.state === 'open' ? 'running' : release.state)} {...(release.state === 'open' ? { word: 'On its way' } : {})} /> },
               { head: 'Created', cell: (release) => release.created_at && <Age at={release.created_at} /> },
               { head: 'Manifest', cell: (release) => release.manifest_digest && <DigestText digest={release.manifest_digest} what={`manifest digest of ${release.version}`} /> },
             ]}

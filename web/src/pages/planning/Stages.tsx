@@ -4,6 +4,7 @@ import { at } from '../../api/client'
 import { useAction } from '../../api/action'
 import type { Release, ReleaseEnvironment } from '../../api/types'
 import { Button } from '../../parts/Button'
+import { EnvironmentName } from '../../parts/EnvironmentName'
 import { RefusalNote } from '../../parts/Refusal'
 import { Status } from '../../parts/Status'
 import { Age, When } from '../../parts/When'
@@ -40,9 +41,8 @@ function Stage({ release, environment, now, section, again }: Omit<Props, 'now'>
     <li className={now ? 'stage now' : 'stage'}>
       <h3>
         <Link data-row="" to={`${at`/releases/${release.id}/${section}`}?environment=${encodeURIComponent(name)}`} aria-current={now ? 'true' : undefined}>
-          {name}
+          <EnvironmentName name={name} production={environment.production} />
         </Link>
-        {environment.production && <span className="tag">production</span>}
       </h3>
       <p className="runs">
         {running ? (
@@ -68,7 +68,7 @@ function Stage({ release, environment, now, section, again }: Omit<Props, 'now'>
       {environment.wanted_by && <p className="dim">Promotion asked for by {environment.wanted_by}; it starts when every gate is open.</p>}
       {environment.run && (
         <p>
-          <Link to={at`/runs/${environment.run}`}>Run {environment.state ?? ''}</Link>
+          <Link to={at`/runs/${environment.run}`}>Latest run</Link> {environment.state && <Status state={environment.state} />}
         </p>
       )}
       <Buttons release={release} environment={environment} again={again} />
@@ -90,13 +90,13 @@ function Buttons({ release, environment, again }: { release: Release; environmen
   const body = { environment: environment.name }
   const promote = refusalOf(environment, 'promote')
   const deploy = refusalOf(environment, 'deploy')
-  const same = promote && deploy && promote.detail === deploy.detail
+  const said = headlineOf(environment.report)
   return (
     <div className="stage-actions">
-      <Button busy={promoting.busy} refusal={promote} mute={!!same} onClick={() => void promoting.run(at`/v1/releases/${release.id}/promotions`, { body })}>
+      <Button busy={promoting.busy} refusal={promote} mute={promote?.detail === said || promote?.detail === deploy?.detail} onClick={() => void promoting.run(at`/v1/releases/${release.id}/promotions`, { body })}>
         Promote<span className="unseen"> to {environment.name} when its gates are open</span>
       </Button>
-      <Button busy={deploying.busy} refusal={deploy} onClick={() => void deploying.run(at`/v1/releases/${release.id}/deployments`, { body })}>
+      <Button busy={deploying.busy} refusal={deploy} mute={deploy?.detail === said} onClick={() => void deploying.run(at`/v1/releases/${release.id}/deployments`, { body })}>
         Deploy now<span className="unseen"> to {environment.name}</span>
       </Button>
       <RefusalNote refusal={promoting.refusal ?? deploying.refusal} />

@@ -1,6 +1,6 @@
 // Signed statements about the components and the manifest of a release.
 
-import type { Evidence, Manifest, Release } from '../../api/types'
+import type { Evidence, Release } from '../../api/types'
 import { at } from '../../api/client'
 import { DigestText } from '../../parts/DigestText'
 import { Icon } from '../../parts/Icon'
@@ -12,16 +12,17 @@ export function EvidenceList({ release }: { release: Release }) {
   return (
     <section className="block">
       <h2>Evidence</h2>
-      <EvidenceTable evidence={release.evidence} manifest={release.manifest} links />
+      <EvidenceTable evidence={release.evidence} release={release} links />
     </section>
   )
 }
 
-function about(subject: string, manifest: Manifest): string {
-  return Object.entries(manifest.components).find(([, pin]) => pin.digest === subject)?.[0] ?? (subject.startsWith('sha256:') ? `manifest ${short(subject)}` : subject)
+function about(subject: string, { manifest, manifest_digest }: Release): string {
+  if (subject === manifest_digest) return 'the manifest'
+  return Object.entries(manifest.components).find(([, pin]) => pin.digest === subject)?.[0] ?? short(subject)
 }
 
-export function EvidenceTable({ evidence, manifest, links = false }: { evidence: Evidence[]; manifest: Manifest; links?: boolean }) {
+export function EvidenceTable({ evidence, release, links = false }: { evidence: Evidence[]; release: Release; links?: boolean }) {
   return (
     <Table
       caption="Evidence"
@@ -34,14 +35,14 @@ export function EvidenceTable({ evidence, manifest, links = false }: { evidence:
       }
       columns={[
         { head: 'Kind', kind: 'row', cell: (one) => one.kind },
-        { head: 'About', cell: (one) => <span title={one.subject}>{about(one.subject, manifest)}</span> },
+        { head: 'About', cell: (one) => <span title={one.subject}>{about(one.subject, release)}</span> },
         { head: 'What it says', kind: 'wide', cell: (one) => (one.revoked ? `Revoked. ${one.summary}` : one.summary) },
-        { head: 'Signed by', cell: (one) => <code title={one.signer}>{one.signer.length > 22 ? `${one.signer.slice(0, 20)}…` : one.signer}</code> },
+        { head: 'Signed by', cell: (one) => <code title={one.signer}>{one.signer.length > 18 ? `${one.signer.slice(0, 16)}…` : one.signer}</code> },
         { head: 'Received', cell: (one) => <When at={one.at} /> },
         {
           head: 'Digest',
           cell: (one) => (
-            <>
+            <span className="digest">
               <DigestText digest={one.digest} what={`digest of the ${one.kind} evidence`} />
               {links && (
                 <a className="file" href={at`/v1/evidence/${one.digest}`} download={`${one.kind}.dsse.json`}>
@@ -49,7 +50,7 @@ export function EvidenceTable({ evidence, manifest, links = false }: { evidence:
                   <span className="unseen">Download the {one.kind} statement</span>
                 </a>
               )}
-            </>
+            </span>
           ),
         },
       ]}
