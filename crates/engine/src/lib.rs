@@ -1,1 +1,151 @@
-//! holdpoint-engine
+//! The durable loop: load the view, decide, commit facts, act, commit what happened. One file per background task.
+//!
+//! Architecture invariant: every rule is the domain's; what is here carries decisions to the store and steps to workers.
+//! Architecture invariant: tasks take no input; they are woken, look, and are safe to run twice.
+
+mod deployer;
+pub mod dossier;
+pub mod evidence;
+pub mod keys;
+mod promoter;
+pub mod protocol;
+pub mod resolve;
+mod sequencer;
+pub mod watcher;
+pub mod worker;
+
+use holdpoint_domain::gate::Report;
+use holdpoint_domain::kernel::{Actor, Decision, Doc, DocKey, Need, Stop, Timestamp, View};
+use holdpoint_store::{Committed, Request, Store, StoreError};
+use keys::Keys;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::broadcast;
+use tokio_util::sync::CancellationToken;
+
+/// Every durable step: the names of commits and acts at which a test can end the process. A name that no test visits
+/// fails the run of kill points.
+pub const KILL_POINTS: &[&str] = &[
+    "organisation.apply", "release.create", "release.amend", "approval.vote", "evidence.receive", "freeze.declare", "freeze.lift",
+    "promotion.request", "build.start", "run.open", "step.lease", "step.report", "watch.judge", "rollback.ask", "run.resolve", "checkpoint",
+    "act.start", "act.finish",
+];
+
+/// See the crate. Cheap to clone.
+#[derive(Clone)]
+pub struct Engine {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    store: Store,
+    keys: Keys,
+    project: String,
+    holder: String,
+    stop: CancellationToken,
+    sealed: broadcast::Sender<(u64, u64)>,
+}
+
+impl Engine {
+    /// An engine over a store; its tasks are started by [`Engine::run`].
+    pub fn new(store: Store, keys: Keys, project: &str) -> Engine {
+        let holder = format!("{}-{}", std::process::id(), random_id());
+        let inner = Inner { store, keys, project: project.to_owned(), holder, stop: CancellationToken::new(), sealed: broadcast::channel(64).0 };
+        Engine { inner: Arc::new(inner) }
+    }
+    /// Starts the background tasks.
+    pub fn run(&self) -> Vec<tokio::task::JoinHandle<()>> {
+        vec![
+            tokio::spawn(sequencer::run(self.clone())),
+            tokio::spawn(promoter::run(self.clone())),
+            tokio::spawn(deployer::run(self.clone())),
+            tokio::spawn(watcher::run(self.clone())),
+        ]
+    }
+    /// Asks the tasks to end.
+    pub fn stop(&self) { self.inner.stop.cancel(); }
+    pub fn store(&self) -> &Store { &self.inner.store }
+    pub fn keys(&self) -> &Keys { &self.inner.keys }
+    pub fn project(&self) -> &str { &self.inner.project }
+    /// (from, to) of every batch that was sealed.
+    pub fn sealed(&self) -> broadcast::Receiver<(u64, u64)> { self.inner.sealed.subscribe() }
+
+    pub(crate) fn holder(&self) -> &str { &self.inner.holder }
+    pub(crate) fn announce(&self, from: u64, to: u64) {
+        // Nobody listening is fine.
+        let _nobody = self.inner.sealed.send((from, to));
+    }
+    pub(crate) async fn stopped(&self) { self.inner.stop.cancelled().await; }
+    pub(crate) async fn pause(&self, length: Duration) {
+        tokio::select! { () = tokio::time::sleep(length) => {}, () = self.inner.stop.cancelled() => {} }
+    }
+
+    /// Commits a decision of the engine's own.
+    pub(crate) async fn decide<F>(&self, point: &'static str, locks: Vec<DocKey>, decide: F) -> holdpoint_store::Result<Committed>
+    where
+        F: for<'a> FnMut(&'a View, Timestamp) -> Result<Decision, Stop> + Send + 'static,
+    {
+        let request = Request {
+            point, project: self.inner.project.clone(), actor: Actor::engine(point), route: format!("engine {point}"), idempotency: None, locks,
+        };
+        self.inner.store.decide(&request, decide).await
+    }
+
+    /// Asks a pure question of what is known, without a transaction: for pages and reports, never for what decides.
+    pub async fn ask<T, F>(&self, question: F) -> holdpoint_store::Result<T>
+    where
+        F: Fn(&View, Timestamp) -> Result<T, Stop>,
+    {
+        let now = self.inner.store.now().await?;
+        let mut view = View::default();
+        for _ in 0..holdpoint_store::ROUNDS_MAX {
+            match question(&view, now) {
+                Ok(answer) => return Ok(answer),
+                Err(Stop::Refused(refusal)) => return Err(StoreError::Refused(refusal)),
+                Err(Stop::Unreadable { key, why }) => return Err(StoreError::Broken(format!("{key}: {why}"))),
+                Err(Stop::Need(needs)) => self.load(&mut view, needs).await?,
+            }
+        }
+        Err(StoreError::Broken("a question needs more rounds of documents than allowed".to_owned()))
+    }
+
+    async fn load(&self, view: &mut View, needs: Vec<Need>) -> holdpoint_store::Result<()> {
+        for need in needs {
+            match need {
+                Need::Doc(key) => {
+                    let doc: Option<Doc> = self.inner.store.doc(&self.inner.project, &key).await?;
+                    view.insert(key, doc);
+                }
+                Need::All(kind) => {
+                    let mut docs = Vec::new();
+                    let mut cursor = None;
+                    loop {
+                        let filter = holdpoint_store::Filter { live: Some(true), cursor, limit: 1000, ..Default::default() };
+                        let page = self.inner.store.docs(&self.inner.project, kind, &filter).await?;
+                        docs.extend(page.rows.into_iter().map(|row| row.doc));
+                        cursor = page.next;
+                        if cursor.is_none() {
+                            break;
+                        }
+                    }
+                    view.insert_all(kind, docs);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// All gates of a release in an environment, now.
+    pub async fn report(&self, release: &str, environment: &str) -> holdpoint_store::Result<Report> {
+        self.ask(|view, now| holdpoint_domain::gates::report(view, release, environment, None, now)).await
+    }
+}
+
+/// 16 random hex digits for identifiers; falls back to nothing: without randomness there is no server.
+pub fn random_id() -> String {
+    let mut bytes = [0_u8; 8];
+    match getrandom::fill(&mut bytes) {
+        Ok(()) => hex::encode(bytes),
+        Err(why) => panic!("the operating system has no randomness: {why}"),
+    }
+}

@@ -1,0 +1,201 @@
+//! What workers ask for and report: leases, heartbeats, outcomes. The HTTP routes only carry these calls.
+
+use crate::resolve::{self, Known};
+use crate::{Engine, random_id};
+use holdpoint_domain::kernel::{Actor, DocKey, Timestamp};
+use holdpoint_domain::nouns::{Environment, Outcome, Release, Run, Service, StepSpec};
+use holdpoint_domain::orchestration::runs;
+use holdpoint_executors::spec::{Outcome as Told, Spec};
+use holdpoint_seal::digest::Digest;
+use holdpoint_store::{AttemptToken, QueuedAction, Request, StoreError};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Length of a lease; a worker renews it well before.
+pub const LEASE: Duration = Duration::from_secs(15);
+
+/// A granted lease, as the worker gets it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Lease {
+    pub attempt: String,
+    /// Secret of this attempt: the bearer of its heartbeats and its outcome.
+    pub secret: String,
+    /// Fencing token.
+    pub token: u64,
+    /// `start` or `observe`.
+    pub mode: String,
+    pub run: String,
+    pub step: String,
+    pub title: String,
+    pub lease_ms: u64,
+    pub spec: Spec,
+}
+
+impl Engine {
+    /// Waits up to `wait` for work of a pool. Whoever else wants the same step is sorted out by the transaction.
+    pub async fn lease(&self, pool: &str, worker: &str, wait: Duration) -> holdpoint_store::Result<Option<Lease>> {
+        let end = tokio::time::Instant::now() + wait;
+        let mut woken = self.store().woken();
+        loop {
+            for action in self.store().next_actions(Some(self.project()), pool, 8).await? {
+                if let Some(lease) = self.try_lease(&action, worker).await? {
+                    return Ok(Some(lease));
+                }
+            }
+            let left = end.saturating_duration_since(tokio::time::Instant::now());
+            if left.is_zero() {
+                return Ok(None);
+            }
+            tokio::select! {
+                _ = woken.changed() => {}
+                () = tokio::time::sleep(left.min(Duration::from_millis(500))) => {}
+                () = self.stopped() => return Ok(None),
+            }
+        }
+    }
+
+    async fn try_lease(&self, action: &QueuedAction, worker: &str) -> holdpoint_store::Result<Option<Lease>> {
+        let Some(granted) = self.grant(action, worker).await? else { return Ok(None) };
+        let run: Run = serde_json::from_value(granted.get("run").cloned().unwrap_or_default()).map_err(|why| StoreError::Broken(why.to_string()))?;
+        let text = |name: &str| granted.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let (attempt, token) = (text("attempt"), granted.get("token").and_then(Value::as_u64).unwrap_or_default());
+        let Some(step) = run.step(&action.step).cloned() else { return Ok(None) };
+        let spec = match self.spec_of(&run, &step).await? {
+            Ok(spec) => spec,
+            Err(why) => {
+                // What cannot be put together cannot run: the step fails, and the run turns back.
+                self.report_step(&run, &step.id, &attempt, token, Outcome::Failed { reason: why, outputs: Value::Null }, None).await?;
+                return Ok(None);
+            }
+        };
+        let secret = format!("{}{}", random_id(), random_id());
+        let until = self.until().await?;
+        let row = AttemptToken {
+            attempt: attempt.clone(), hash: Digest::of(secret.as_bytes()).to_string(), project: self.project().to_owned(), run: run.id.to_string(),
+            step: step.id.clone(), until,
+        };
+        self.store().put_attempt_token(&row).await?;
+        Ok(Some(Lease {
+            attempt, secret, token, mode: text("mode"), run: run.id.to_string(), step: step.id, title: step.title,
+            lease_ms: u64::try_from(LEASE.as_millis()).unwrap_or(15_000), spec,
+        }))
+    }
+
+    /// The transaction that grants a lease; `None` where the gates at the door hold it, or somebody else was faster.
+    pub(crate) async fn grant(&self, action: &QueuedAction, worker: &str) -> holdpoint_store::Result<Option<Value>> {
+        let ask = runs::LeaseStep { run: action.run.clone(), step: action.step.clone(), worker: worker.to_owned(), until: self.until().await? };
+        let request = Request {
+            point: "step.lease", project: self.project().to_owned(), actor: Actor::worker(worker), route: "lease".to_owned(), idempotency: None,
+            locks: vec![DocKey::new(holdpoint_domain::kernel::Kind::Run, action.run.as_str())],
+        };
+        match self.store().decide(&request, move |view, now| runs::lease(view, &ask, now)).await {
+            Ok(committed) if committed.answer.get("held").is_some() => Ok(None),
+            Ok(committed) => Ok(Some(committed.answer)),
+            Err(StoreError::Refused(_)) => Ok(None),
+            Err(other) => Err(other),
+        }
+    }
+
+    async fn until(&self) -> holdpoint_store::Result<Timestamp> {
+        let now = self.store().now().await?;
+        let length = jiff::SignedDuration::try_from(LEASE).unwrap_or(jiff::SignedDuration::from_secs(15));
+        Ok(now.checked_add(length).unwrap_or(now))
+    }
+
+    async fn spec_of(&self, run: &Run, step: &holdpoint_domain::nouns::Step) -> holdpoint_store::Result<Result<Spec, String>> {
+        let Some(service) = self.store().get::<Service>(self.project(), &run.service).await? else {
+            return Ok(Err(format!("service {} is not declared any more", run.service)));
+        };
+        let environment = match &run.environment {
+            Some(name) => self.store().get::<Environment>(self.project(), name).await?,
+            None => None,
+        };
+        let release = match (resolve::is_old(step), &run.previous) {
+            (true, Some(previous)) => previous.release.clone(),
+            _ => run.release.clone(),
+        };
+        let config: BTreeMap<String, String> = match release {
+            Some(id) => self.store().get::<Release>(self.project(), id.as_str()).await?.map(|release| release.manifest().config.clone()).unwrap_or_default(),
+            None => BTreeMap::new(),
+        };
+        let at = self.store().now().await?;
+        let known = Known { run, service: &service, environment: environment.as_ref(), config: &config, at };
+        Ok(resolve::spec(&known, step))
+    }
+
+    /// Whose secret this is, while its lease holds.
+    pub async fn attempt_by_secret(&self, attempt: &str, secret: &str) -> holdpoint_store::Result<Option<AttemptToken>> {
+        let hash = Digest::of(secret.as_bytes()).to_string();
+        Ok(self.store().attempt_token(attempt).await?.filter(|row| row.hash == hash))
+    }
+
+    /// Renews a lease; false: it is no longer held, stop.
+    pub async fn heartbeat(&self, attempt: &AttemptToken, token: u64) -> holdpoint_store::Result<bool> {
+        let until = self.until().await?;
+        if !self.store().extend_lease(&attempt.project, &attempt.run, &attempt.step, token, until).await? {
+            return Ok(false);
+        }
+        self.store().extend_attempt_token(&attempt.attempt, until).await
+    }
+
+    /// A worker's outcome. First what it proves becomes evidence, then the step ends: told again after a crash in
+    /// between, both count once.
+    pub async fn outcome(&self, attempt: &AttemptToken, token: u64, told: Told, not_started: bool, log: Option<Digest>) -> holdpoint_store::Result<Value> {
+        let Some(run) = self.store().get::<Run>(&attempt.project, &attempt.run).await? else {
+            return Err(StoreError::Broken(format!("{} is gone", attempt.run)));
+        };
+        let mut outcome = match told {
+            _ if not_started => Outcome::NotStarted { reason: "the worker has proof that nothing was begun".to_owned() },
+            Told::Done { outputs } => Outcome::Done { outputs },
+            Told::Failed { reason, outputs } => Outcome::Failed { reason: clip(&reason, 2000), outputs },
+            Told::Indeterminate { reason } => Outcome::Indeterminate { reason: clip(&reason, 2000) },
+        };
+        let current = run.step(&attempt.step).cloned();
+        let held = current.as_ref().and_then(|step| step.attempts.last()).is_some_and(|last| last.token == token && last.outcome.is_none());
+        if let (Some(step), true) = (&current, held)
+            && let Outcome::Done { outputs } | Outcome::Failed { outputs, .. } = &outcome
+            && let Err(why) = self.evidence_of(&run, step, outputs).await
+        {
+            match why {
+                crate::evidence::EvidenceError::Store(why) => return Err(why),
+                crate::evidence::EvidenceError::Unreadable(why) => outcome = Outcome::Failed { reason: clip(&why, 2000), outputs: Value::Null },
+            }
+        }
+        slim(&mut outcome, current.as_ref().map(|step| &step.spec));
+        self.report_step(&run, &attempt.step, &attempt.attempt, token, outcome, log).await
+    }
+
+    pub(crate) async fn report_step(
+        &self, run: &Run, step: &str, attempt: &str, token: u64, outcome: Outcome, log: Option<Digest>,
+    ) -> holdpoint_store::Result<Value> {
+        let told = runs::Report { run: run.id.to_string(), step: step.to_owned(), attempt: attempt.to_owned(), token, outcome, log };
+        Ok(self.decide("step.report", runs::locks(run), move |view, now| runs::report(view, &told, now)).await?.answer)
+    }
+}
+
+/// Keeps what later steps and people need of the outputs; a fact has 16 KiB, a list of commits has no bound.
+fn slim(outcome: &mut Outcome, spec: Option<&StepSpec>) {
+    let outputs = match outcome {
+        Outcome::Done { outputs } | Outcome::Failed { outputs, .. } => outputs,
+        _ => return,
+    };
+    if let Some(object) = outputs.as_object_mut() {
+        if let Some(commits) = object.get("commits").and_then(Value::as_array).map(Vec::len) {
+            object.insert("commits".to_owned(), json!(commits));
+        }
+        if matches!(spec, Some(StepSpec::Http(_)))
+            && let Some(body) = object.get("body").and_then(Value::as_str).map(|body| clip(body, 1000))
+        {
+            object.insert("body".to_owned(), json!(body));
+        }
+    }
+    if outputs.to_string().len() > 10_000 {
+        *outputs = json!({"cut": "the outputs had more than 10,000 bytes"});
+    }
+}
+
+fn clip(text: &str, max: usize) -> String {
+    if text.chars().count() <= max { text.to_owned() } else { text.chars().take(max).chain("…".chars()).collect() }
+}
