@@ -96,12 +96,17 @@ pub async fn start(spec: &Spec, cx: &Context) -> Outcome {
         Ok(attempt) => attempt,
         Err(reason) => return Outcome::failed(reason),
     };
+    let _driving = match attempt.drive(cx).await {
+        Ok(Some(driving)) => driving,
+        Ok(None) => return Outcome::indeterminate("given up while another process of this worker has the attempt"),
+        Err(error) => return Outcome::failed(format!("the attempt cannot be locked: {error}")),
+    };
     if let Some(outcome) = attempt.outcome() {
         return outcome;
     }
     let outcome = executor(spec).start(spec, cx).await;
     cx.output.flush().await;
-    attempt.record(outcome)
+    attempt.record(outcome).await
 }
 
 /// A look at an attempt of this worker.

@@ -222,7 +222,8 @@ pub struct BackendSpec {
 /// Looks whether what should run does run. Outputs: `checked`, `observed` (`[{url, status, version}]`).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct VerifySpec {
-    /// URLs, or bare `host:port` (then `path` is added).
+    /// URLs, or bare `host:port` (then `path` is added). On the worker's allow-list, public, or the address of one of
+    /// `instances`.
     #[serde(default)]
     pub targets: Vec<String>,
     #[serde(default = "slash")]

@@ -96,10 +96,12 @@ fn supervise(dir: &Path) -> io::Result<()> {
     })
 }
 
+/// The worker always sends an object. Nothing at all means that it died before it could: then nothing may be started here,
+/// neither without the secrets nor without masking them.
 fn read_secrets() -> io::Result<BTreeMap<String, String>> {
     let mut text = String::new();
     io::stdin().take(1 << 20).read_to_string(&mut text)?;
-    if text.trim().is_empty() { Ok(BTreeMap::new()) } else { serde_json::from_str(&text).map_err(io::Error::from) }
+    serde_json::from_str(&text).map_err(|_| io::Error::other("no object of secrets came through standard input"))
 }
 
 struct Signals {

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::directory::{Artifact, Cause, Directory, Mode, Seen, ShimSpec, State};
-use super::supervise::{Ended, end, ensure};
+use super::supervise::{Ended, LOOK, end, ensure};
 use super::{health, proc};
 use crate::context::{Context, plain_name};
 use crate::spec::{Instance, Outcome, Spec, StartSpec};
@@ -190,33 +190,54 @@ fn is_free(port: u16) -> bool {
 
 async fn until_healthy(spec: &StartSpec, directory: &Directory, name: &str, mut seen: Seen) -> Result<Instance, Trouble> {
     let limit = Duration::from_secs(spec.health.timeout_s);
-    let until = proc::boot_clock().saturating_add(u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX));
     let interval = Duration::from_millis(spec.health.interval_ms.max(20));
     let trouble = |reason: String| Trouble { reason, log: directory.log_tail(4096) };
     let client = health::client().map_err(|e| trouble(e.to_string()))?;
-    loop {
-        let state = match &seen {
-            Seen::Supervised(Some(state)) | Seen::Orphaned { state: Some(state), .. } => state.clone(),
-            Seen::Exited(_, exit) => return Err(trouble(super::describe(exit))),
-            Seen::Supervised(None) | Seen::Unclaimed => return Err(trouble("its shim has not begun".into())),
-            Seen::NeverBegan => return Err(trouble("its shim died before anything ran".into())),
-            Seen::Orphaned { state: None, .. } | Seen::Lost(_) => return Err(trouble("it and its shim are gone".into())),
-        };
-        let address = state.address.clone().unwrap_or_default();
-        match answer(spec, &client, &state, &address).await {
+    let mut last = "no answer yet".to_owned();
+    let up = async {
+        loop {
+            let state = match seen {
+                Seen::Supervised(Some(state)) | Seen::Orphaned { state: Some(state), .. } if state.pid.is_some() => state,
+                Seen::Exited(_, exit) => return Err(super::describe(&exit)),
+                Seen::Supervised(_) | Seen::Unclaimed => return Err("its shim has not begun".into()),
+                Seen::NeverBegan => return Err("its shim died before anything ran".into()),
+                Seen::Orphaned { .. } | Seen::Lost(_) => return Err("its shim died while it was being started".into()),
+            };
+            let address = state.address.clone().unwrap_or_default();
+            // A program that has ended is noticed at once, also while something else on its port keeps silent.
+            let answered = tokio::select! {
+                answered = answer(spec, &client, &state, &address) => answered,
+                () = gone(directory) => Err("it has ended".into()),
+            };
             // It must still be there after it has answered: the answer may have been another's.
-            Ok(()) => match directory.look() {
-                Seen::Supervised(_) | Seen::Orphaned { .. } => return Ok(instance(name, &state, address)),
-                gone => seen = gone,
-            },
-            Err(why) => {
-                if proc::boot_clock() >= until {
-                    return Err(trouble(format!("not healthy after {} s: {why}", spec.health.timeout_s)));
+            seen = directory.look();
+            match answered {
+                Ok(()) if is_up(&seen) => return Ok(instance(name, &state, address)),
+                Ok(()) => {}
+                Err(why) => {
+                    last = why;
+                    if is_up(&seen) {
+                        tokio::time::sleep(interval).await;
+                        seen = directory.look();
+                    }
                 }
-                tokio::time::sleep(interval).await;
-                seen = directory.look();
             }
         }
+    };
+    let ended = tokio::time::timeout(limit, up).await;
+    match ended {
+        Ok(result) => result.map_err(trouble),
+        Err(_) => Err(trouble(format!("not healthy after {} s: {last}", spec.health.timeout_s))),
+    }
+}
+
+fn is_up(seen: &Seen) -> bool {
+    matches!(seen, Seen::Supervised(_) | Seen::Orphaned { .. })
+}
+
+async fn gone(directory: &Directory) {
+    while is_up(&directory.look()) {
+        tokio::time::sleep(LOOK * 4).await;
     }
 }
 

@@ -54,7 +54,13 @@ async fn the_tree_is_the_commits_and_the_commits_are_the_repositorys() {
     let third = repository.commit("other", "$(id) --x; third");
     repository.commit("file", "later");
 
-    let done = outputs(run(build(&repository.0, &third, Some(&base)), &bench.context("att_1")).await);
+    // Twice at once: neither clears away the other's tree.
+    let (one, two) = (bench.context("att_1"), bench.context("att_1"));
+    let spec = || build(&repository.0, &third, Some(&base));
+    let (done, again) = tokio::join!(run(spec(), &one), run(spec(), &two));
+    assert_eq!(done, again);
+    let done = outputs(done);
+    assert!(!bench.root().join("attempts/att_1/tree").exists(), "its room is given back");
     assert!(bench.heard().await.contains("second\n"), "{}", bench.heard().await);
     assert_eq!(done["commit"], third.as_str());
     let commits: Vec<Commit> = serde_json::from_value(done["commits"].clone()).unwrap();

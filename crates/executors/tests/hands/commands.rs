@@ -2,7 +2,7 @@
 
 use crate::bench::*;
 use base64::Engine as _;
-use holdpoint_executors::process::directory::Directory;
+use holdpoint_executors::process::directory::{Directory, Mode, Seen, ShimSpec};
 use holdpoint_executors::process::proc;
 use holdpoint_executors::process::shim::{LOG_HEAD_BYTES_MAX, LOG_TAIL_BYTES_MAX};
 use holdpoint_executors::spec::*;
@@ -318,4 +318,35 @@ async fn a_killed_shim_takes_its_command_with_it_and_leaves_it_undecided() {
     assert!(matches!(outcome, Outcome::Indeterminate { .. }), "{outcome:?}");
     assert_eq!(bench.processes(), Vec::<i32>::new());
     assert_eq!(trace(&bench), "begin\n");
+}
+
+#[tokio::test]
+async fn a_directory_is_begun_by_one_shim_and_by_none_without_word_from_the_worker() {
+    use std::io::Write;
+    use std::process::{Command, Stdio};
+    let bench = Bench::new();
+    let trace = bench.path().join("trace");
+    let directory = Directory::at(bench.root().join("attempts/att_1/run"));
+    let spec = ShimSpec {
+        mode: Mode::Command,
+        argv: ["sh", "-c", &format!("echo x >> {}; sleep 0.3", trace.display())].map(String::from).into(),
+        env: [("PATH".to_owned(), "/usr/bin:/bin".to_owned())].into(),
+        grace_ms: 100,
+        ..ShimSpec::default()
+    };
+    directory.prepare(&spec).unwrap();
+    let shim = |word: &str| {
+        let mut child = Command::new(example("shim")).arg("--dir").arg(directory.path()).stdin(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(word.as_bytes()).unwrap();
+        child
+    };
+    // The worker died before, or amid, its word.
+    for word in ["", "{\"KEY\":\"val"] {
+        assert!(!shim(word).wait().unwrap().success());
+        assert_eq!(directory.look(), Seen::Unclaimed);
+    }
+    let mut all: Vec<_> = (0..8).map(|_| shim("{}")).collect();
+    assert!(all.iter_mut().all(|shim| shim.wait().unwrap().success()));
+    assert_eq!(std::fs::read_to_string(&trace).unwrap(), "x\n");
+    assert!(matches!(directory.look(), Seen::Exited(_, exit) if exit.code == Some(0)));
 }

@@ -44,7 +44,7 @@ fn through(proxy: &Running, version: &str) -> VerifySpec {
         version: version.into(),
         times: 5,
         interval_ms: 10,
-        timeout_s: 3,
+        timeout_s: 2,
         ..VerifySpec::default()
     }
 }
