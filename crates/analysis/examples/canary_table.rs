@@ -8,8 +8,7 @@ mod worlds;
 use holdpoint_analysis::canary::{Direction, Tolerance};
 use serde_json::{Value, json};
 use worlds::{
-    Counts, Gauge, Latency, Random, Service, Tally, World, counts, gauge, latency, repeat, run_service, service,
-    service_plan, tally,
+    Counts, Gauge, Latency, Random, Service, Tally, World, counts, gauge, latency, repeat, run_service, service, service_plan, tally,
 };
 
 type Row = (&'static str, Vec<World>, Direction, usize);
@@ -137,9 +136,7 @@ fn line(name: &str, tally: &Tally) -> Value {
 }
 
 fn rows(rows: Vec<Row>, runs: usize) -> Vec<Value> {
-    let row = |(name, worlds, direction, divisor): Row| {
-        line(name, &repeat(&worlds, direction, seed(name), (runs / divisor).max(1)))
-    };
+    let row = |(name, worlds, direction, divisor): Row| line(name, &repeat(&worlds, direction, seed(name), (runs / divisor).max(1)));
     rows.into_iter().map(row).collect()
 }
 

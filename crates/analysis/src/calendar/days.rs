@@ -77,10 +77,7 @@ pub(crate) fn first_week_start(year: i64, week_start: i64) -> i64 {
 
 /// (week-numbering year, number of the week, number of weeks in that year).
 pub(crate) fn week_of(day: &Day, week_start: i64) -> (i64, i64, i64) {
-    let year = [day.year + 1, day.year]
-        .into_iter()
-        .find(|year| first_week_start(*year, week_start) <= day.number)
-        .unwrap_or(day.year - 1);
+    let year = [day.year + 1, day.year].into_iter().find(|year| first_week_start(*year, week_start) <= day.number).unwrap_or(day.year - 1);
     let first = first_week_start(year, week_start);
     (year, (day.number - first) / 7 + 1, (first_week_start(year + 1, week_start) - first) / 7)
 }

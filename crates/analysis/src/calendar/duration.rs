@@ -102,11 +102,7 @@ impl TryFrom<String> for Duration {
 /// Reads `PT16H`, `P1DT12H`, `P2W`, `PT1.5H` (a fraction only in the last part). Months and years are refused: their
 /// length depends on the day, and a window's end must not.
 pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
-    let fail = |position: usize, expected: &'static str| DurationError {
-        text: text.chars().take(60).collect(),
-        position,
-        expected,
-    };
+    let fail = |position: usize, expected: &'static str| DurationError { text: text.chars().take(60).collect(), position, expected };
     let unsigned = text.strip_prefix('+').unwrap_or(text);
     let offset = text.len() - unsigned.len();
     let Some(body) = unsigned.strip_prefix(['P', 'p']) else {
@@ -204,8 +200,26 @@ mod tests {
     #[test]
     fn what_is_no_duration_is_refused() {
         for text in [
-            "", "P", "PT", "16H", "-PT1H", "P1M", "P1Y", "PT1", "PT1X", "P1DT", "PT1H2H", "PT1S1H", "P1.5D", "PT1.5H3M",
-            "PT99999999999999999999H", "PT..5S", "P1H", "PT1D", "P\u{e9}", "PT999999999999H",
+            "",
+            "P",
+            "PT",
+            "16H",
+            "-PT1H",
+            "P1M",
+            "P1Y",
+            "PT1",
+            "PT1X",
+            "P1DT",
+            "PT1H2H",
+            "PT1S1H",
+            "P1.5D",
+            "PT1.5H3M",
+            "PT99999999999999999999H",
+            "PT..5S",
+            "P1H",
+            "PT1D",
+            "P\u{e9}",
+            "PT999999999999H",
         ] {
             assert!(parse_duration(text).is_err(), "{text}");
         }

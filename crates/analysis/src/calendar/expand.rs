@@ -7,9 +7,7 @@
 
 use jiff::civil::Date;
 
-use super::days::{
-    Day, LAST_DAY, SECONDS_PER_DAY, days_from_civil, days_in_month, days_in_year, first_week_start, week_of, weekday,
-};
+use super::days::{Day, LAST_DAY, SECONDS_PER_DAY, days_from_civil, days_in_month, days_in_year, first_week_start, week_of, weekday};
 use super::rule::{Frequency, Rule};
 
 /// Days, hours, minutes or seconds looked at between two occurrences before the search is given up. Enough for every
@@ -121,8 +119,7 @@ impl Filter {
 
     fn month_day(&self, day: &Day) -> bool {
         self.month_days >> day.day & 1 == 1
-            || self.month_days_from_end != 0
-                && self.month_days_from_end >> (days_in_month(day.year, day.month) + 1 - day.day) & 1 == 1
+            || self.month_days_from_end != 0 && self.month_days_from_end >> (days_in_month(day.year, day.month) + 1 - day.day) & 1 == 1
     }
 
     fn year_day(&self, day: &Day) -> bool {
@@ -144,11 +141,8 @@ impl Filter {
         if self.nth.is_empty() {
             return false;
         }
-        let (index, length) = if self.nth_in_month {
-            (day.day, days_in_month(day.year, day.month))
-        } else {
-            (day.ordinal(), days_in_year(day.year))
-        };
+        let (index, length) =
+            if self.nth_in_month { (day.day, days_in_month(day.year, day.month)) } else { (day.ordinal(), days_in_year(day.year)) };
         let nth = (index - 1) / 7 + 1;
         let nth_from_end = -((length - index) / 7 + 1);
         self.nth.iter().any(|(n, on)| *on == weekday && (*n == nth || *n == nth_from_end))
@@ -386,8 +380,7 @@ impl Periods {
             }
             number += 1;
         }
-        self.chosen =
-            (!self.positions.is_empty()).then(|| chosen(&self.positions, self.days.len() * self.times.len()));
+        self.chosen = (!self.positions.is_empty()).then(|| chosen(&self.positions, self.days.len() * self.times.len()));
         first
     }
 }

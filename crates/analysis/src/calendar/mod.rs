@@ -21,9 +21,7 @@ pub use expand::End;
 pub use parse::RuleError;
 pub use recurrence::{Exclusion, Occurrence, Occurrences, Recurrence, RecurrenceError, Start, StartError};
 pub use rule::{Frequency, NthWeekday, Rule, Until, Warning};
-pub use windows::{
-    Denial, DenialReason, Kind, Window, WindowError, WindowSpec, WindowVerdict, check, is_active, next_start,
-};
+pub use windows::{Denial, DenialReason, Kind, Window, WindowError, WindowSpec, WindowVerdict, check, is_active, next_start};
 
 /// Looks up an IANA time zone (`Europe/Berlin`, `UTC`) in the system's database.
 ///

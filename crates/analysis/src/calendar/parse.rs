@@ -187,8 +187,7 @@ fn nth_weekday(piece: Piece<'_>) -> Result<NthWeekday, RuleError> {
         return Err(piece.error(expected));
     }
     let (digits, day) = piece.text.split_at(split);
-    let weekday =
-        weekday(Piece { text: day, position: piece.position + split }).map_err(|_| piece.error(expected))?;
+    let weekday = weekday(Piece { text: day, position: piece.position + split }).map_err(|_| piece.error(expected))?;
     let nth = match digits {
         "" => None,
         digits => Some(signed_number(Piece { text: digits, ..piece }, 53).map_err(|_| piece.error(expected))?),
@@ -268,10 +267,24 @@ mod tests {
         assert_eq!(refused("FREQ=DAILY;COUNT=1;UNTIL=20260101").1, "COUNT or UNTIL, not both");
         assert_eq!(refused("FREQ=DAILY;FREQ=DAILY"), (11, "every part at most once".into()));
         for text in [
-            "", "FREQ", "FREQ=", "FREQ=DAILY;", "FREQ=DAILY;INTERVAL=0", "FREQ=DAILY;COUNT=-1", "FREQ=DAILY;BYMONTHDAY=0",
-            "FREQ=DAILY;BYDAY=é", "FREQ=DAILY;BYDAY=0MO", "FREQ=DAILY;UNTIL=2026-01-01", "FREQ=DAILY;UNTIL=20260230",
-            "FREQ=DAILY;BYEASTER=0", "FREQ=DAILY;BYMONTH=1,", "FREQ=DAILY;BYMONTH=99999999999", "RSCALE=CHINESE;FREQ=YEARLY",
-            "FREQ=DAILY;INTERVAL=4294967296", "FREQ=DAILY;BYDAY=1", "FREQ=DAILY;BYDAY=--1MO",
+            "",
+            "FREQ",
+            "FREQ=",
+            "FREQ=DAILY;",
+            "FREQ=DAILY;INTERVAL=0",
+            "FREQ=DAILY;COUNT=-1",
+            "FREQ=DAILY;BYMONTHDAY=0",
+            "FREQ=DAILY;BYDAY=é",
+            "FREQ=DAILY;BYDAY=0MO",
+            "FREQ=DAILY;UNTIL=2026-01-01",
+            "FREQ=DAILY;UNTIL=20260230",
+            "FREQ=DAILY;BYEASTER=0",
+            "FREQ=DAILY;BYMONTH=1,",
+            "FREQ=DAILY;BYMONTH=99999999999",
+            "RSCALE=CHINESE;FREQ=YEARLY",
+            "FREQ=DAILY;INTERVAL=4294967296",
+            "FREQ=DAILY;BYDAY=1",
+            "FREQ=DAILY;BYDAY=--1MO",
         ] {
             refused(text);
         }

@@ -283,8 +283,7 @@ impl Iterator for Occurrences<'_> {
         // Exceptions are finitely many local days or instants, so the loop ends; a day excluded from a rule of
         // seconds costs at most its 86,400 occurrences.
         loop {
-            let mut best: Option<(Occurrence, Option<usize>)> =
-                self.set.extra.get(self.next_extra).map(|extra| (*extra, None));
+            let mut best: Option<(Occurrence, Option<usize>)> = self.set.extra.get(self.next_extra).map(|extra| (*extra, None));
             for (index, stream) in self.streams.iter_mut().enumerate() {
                 if let Some(head) = stream.peek()
                     && best.is_none_or(|(other, _)| head < other)

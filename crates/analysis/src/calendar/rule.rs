@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use jiff::civil::{Date, DateTime, Weekday};
 use jiff::Timestamp;
+use jiff::civil::{Date, DateTime, Weekday};
 
 /// How often a rule's period comes round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -74,9 +74,7 @@ impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Warning::WeekNumberNotYearly => "RFC 5545 allows BYWEEKNO with FREQ=YEARLY only; read as a filter on days",
-            Warning::YearDayTooFrequent => {
-                "RFC 5545 forbids BYYEARDAY with FREQ=DAILY, WEEKLY or MONTHLY; read as a filter on days"
-            }
+            Warning::YearDayTooFrequent => "RFC 5545 forbids BYYEARDAY with FREQ=DAILY, WEEKLY or MONTHLY; read as a filter on days",
             Warning::MonthDayWeekly => "RFC 5545 forbids BYMONTHDAY with FREQ=WEEKLY; read as a filter on days",
             Warning::OrdinalWeekday => {
                 "RFC 5545 allows a number before a weekday only with FREQ=MONTHLY or YEARLY and without BYWEEKNO; \
@@ -130,15 +128,8 @@ impl Rule {
         if ordinal && (self.frequency < Monthly || !self.by_week_number.is_empty()) {
             found.push(Warning::OrdinalWeekday);
         }
-        let other_parts = [
-            &self.by_second,
-            &self.by_minute,
-            &self.by_hour,
-            &self.by_month_day,
-            &self.by_year_day,
-            &self.by_week_number,
-            &self.by_month,
-        ];
+        let other_parts =
+            [&self.by_second, &self.by_minute, &self.by_hour, &self.by_month_day, &self.by_year_day, &self.by_week_number, &self.by_month];
         if !self.by_set_position.is_empty() && self.by_day.is_empty() && other_parts.iter().all(|part| part.is_empty()) {
             found.push(Warning::SetPositionAlone);
         }

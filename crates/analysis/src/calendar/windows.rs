@@ -121,8 +121,7 @@ impl Window {
         if let Some(count) = rule.as_ref().and_then(|rule| rule.count).filter(|count| *count > COUNT_MAX) {
             return Err(refused(spec, "rule", WindowFault::Count(count)));
         }
-        let recurrence =
-            Recurrence::new(start, zone, rule.clone()).map_err(|fault| refused(spec, "start", fault))?;
+        let recurrence = Recurrence::new(start, zone, rule.clone()).map_err(|fault| refused(spec, "start", fault))?;
         let warnings = rule.map(|rule| recurrence.warnings(&rule)).unwrap_or_default();
         Ok(Window { name: spec.name.clone(), kind: spec.kind, manual: spec.manual, duration, recurrence, warnings })
     }

@@ -40,13 +40,7 @@ impl ExactTest {
     pub fn new(direction: Direction) -> ExactTest {
         let both_sides = direction == Direction::Either;
         let ratios = if both_sides { 2 * LOG_RATIOS.len() } else { LOG_RATIOS.len() };
-        ExactTest {
-            alternatives: vec![0.0; ratios * CLUMPING.len()],
-            null: vec![0.0; CLUMPING.len()],
-            both_sides,
-            events: 0.0,
-            log_e: 0.0,
-        }
+        ExactTest { alternatives: vec![0.0; ratios * CLUMPING.len()], null: vec![0.0; CLUMPING.len()], both_sides, events: 0.0, log_e: 0.0 }
     }
 
     /// `candidate` of `both` events in one interval, share of exposure `p` strictly between 0 and 1.
@@ -99,11 +93,7 @@ const CLEAN_CLUMPING: [f64; 4] = [0.0, 0.01, 0.05, 0.12];
 
 impl CleanTest {
     pub fn new(limit: f64) -> CleanTest {
-        CleanTest {
-            limit,
-            alternatives: vec![0.0; CLEAN_RATES.len() * CLEAN_CLUMPING.len()],
-            null: vec![0.0; CLEAN_CLUMPING.len()],
-        }
+        CleanTest { limit, alternatives: vec![0.0; CLEAN_RATES.len() * CLEAN_CLUMPING.len()], null: vec![0.0; CLEAN_CLUMPING.len()] }
     }
 
     pub fn observe(&mut self, events: f64, requests: f64) {

@@ -204,9 +204,7 @@ impl Metric {
                 self.series.iter_mut().for_each(|series| series.observe_gauge(*candidate, *baseline, interval));
             }
             Observation::Events { candidate, baseline, exposure } => {
-                self.series
-                    .iter_mut()
-                    .for_each(|series| series.observe_events(*candidate, *baseline, *exposure, interval));
+                self.series.iter_mut().for_each(|series| series.observe_events(*candidate, *baseline, *exposure, interval));
             }
             Observation::Latency { candidate, baseline } => self.observe_latency(candidate, baseline, interval),
         }

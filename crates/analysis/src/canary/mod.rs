@@ -25,10 +25,6 @@ mod series;
 mod special;
 
 pub use judge::{CanaryReport, Judge, MetricReport, ObserveError, PartReport};
-pub use offline::{
-    RecordedKind, RecordedSeries, SeriesError, SeriesOptions, SeriesVerdict, judge_series,
-};
-pub use plan::{
-    CanaryPlan, Direction, Exposure, MetricKind, MetricPlan, Observation, PlanError, Tolerance, Verdict,
-};
+pub use offline::{RecordedKind, RecordedSeries, SeriesError, SeriesOptions, SeriesVerdict, judge_series};
+pub use plan::{CanaryPlan, Direction, Exposure, MetricKind, MetricPlan, Observation, PlanError, Tolerance, Verdict};
 pub use series::{Evidence, PicturePoint, Seen, Test, Unit};

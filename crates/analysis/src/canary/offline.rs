@@ -90,11 +90,7 @@ pub struct SeriesVerdict {
 }
 
 /// Judges a recorded canary. Without `planned` it is taken as complete, so never feed a growing file without it.
-pub fn judge_series(
-    baseline: &RecordedSeries,
-    candidate: &RecordedSeries,
-    options: &SeriesOptions,
-) -> Result<SeriesVerdict, SeriesError> {
+pub fn judge_series(baseline: &RecordedSeries, candidate: &RecordedSeries, options: &SeriesOptions) -> Result<SeriesVerdict, SeriesError> {
     agree(baseline, candidate)?;
     if !(options.share > 0.0 && options.share < 1.0) {
         return Err(SeriesError::Share);
@@ -115,8 +111,7 @@ pub fn judge_series(
         tolerance: options.tolerance.unwrap_or(Tolerance::relative(relative)),
     };
     let planned = options.planned.unwrap_or((length as u32).max(1));
-    let plan =
-        CanaryPlan { alpha: options.error_rate, beta: options.pass_error_rate, planned, metrics: vec![metric] };
+    let plan = CanaryPlan { alpha: options.error_rate, beta: options.pass_error_rate, planned, metrics: vec![metric] };
     let mut judge = Judge::new(plan)?;
     let mut points = Vec::new();
     for index in 0..length.min(planned as usize) {
@@ -151,12 +146,7 @@ fn agree(baseline: &RecordedSeries, candidate: &RecordedSeries) -> Result<(), Se
     Ok(())
 }
 
-fn observation(
-    baseline: &RecordedSeries,
-    candidate: &RecordedSeries,
-    index: usize,
-    share: f64,
-) -> Result<Observation, SeriesError> {
+fn observation(baseline: &RecordedSeries, candidate: &RecordedSeries, index: usize, share: f64) -> Result<Observation, SeriesError> {
     let value = |series: &RecordedSeries| series.values.get(index).copied().flatten();
     let (Some(own), Some(other)) = (value(candidate), value(baseline)) else { return Ok(Observation::Missing) };
     if baseline.kind == RecordedKind::Gauge {
@@ -171,17 +161,9 @@ fn observation(
         (None, None) => Exposure::Share(share),
         _ => return Ok(Observation::Missing),
     };
-    Ok(Observation::Events {
-        candidate: whole(own, "candidate", index)?,
-        baseline: whole(other, "baseline", index)?,
-        exposure,
-    })
+    Ok(Observation::Events { candidate: whole(own, "candidate", index)?, baseline: whole(other, "baseline", index)?, exposure })
 }
 
 fn whole(value: f64, version: &'static str, index: usize) -> Result<u64, SeriesError> {
-    if value >= 0.0 && value.fract() == 0.0 && value <= 9e15 {
-        Ok(value as u64)
-    } else {
-        Err(SeriesError::Count { version, index, value })
-    }
+    if value >= 0.0 && value.fract() == 0.0 && value <= 9e15 { Ok(value as u64) } else { Err(SeriesError::Count { version, index, value }) }
 }

@@ -133,7 +133,10 @@ pub enum PlanError {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Exposure {
-    Requests { candidate: u64, baseline: u64 },
+    Requests {
+        candidate: u64,
+        baseline: u64,
+    },
     /// No request counts: the candidate's declared share, between 0 and 1.
     Share(f64),
 }
@@ -144,9 +147,19 @@ pub enum Exposure {
 pub enum Observation {
     /// Not measured in one version or both.
     Missing,
-    Events { candidate: u64, baseline: u64, exposure: Exposure },
-    Gauge { candidate: f64, baseline: f64 },
-    Latency { candidate: Histogram, baseline: Histogram },
+    Events {
+        candidate: u64,
+        baseline: u64,
+        exposure: Exposure,
+    },
+    Gauge {
+        candidate: f64,
+        baseline: f64,
+    },
+    Latency {
+        candidate: Histogram,
+        baseline: Histogram,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

@@ -216,9 +216,7 @@ impl JudgedSeries {
         counts.tolerated += (tilt(share, self.tolerance.relative.ln_1p()) - share) * both;
         if requests.is_some() {
             counts.balance += own_requests * other_requests / (own_requests + other_requests);
-            for (clean, (events, requests)) in
-                counts.clean.iter_mut().zip([(own, own_requests), (other, other_requests)])
-            {
+            for (clean, (events, requests)) in counts.clean.iter_mut().zip([(own, own_requests), (other, other_requests)]) {
                 clean.observe(events, requests);
             }
         }

@@ -1,8 +1,8 @@
 //! The judge from outside: verdicts, missing data, several metrics, the offline command, stored and resumed state.
 
 use holdpoint_analysis::canary::{
-    CanaryPlan, Direction, Exposure, Judge, MetricPlan, Observation, ObserveError, PlanError, RecordedKind,
-    RecordedSeries, SeriesError, SeriesOptions, Test, Tolerance, Unit, Verdict, judge_series,
+    CanaryPlan, Direction, Exposure, Judge, MetricPlan, Observation, ObserveError, PlanError, RecordedKind, RecordedSeries, SeriesError,
+    SeriesOptions, Test, Tolerance, Unit, Verdict, judge_series,
 };
 use holdpoint_analysis::histogram::{Histogram, LatencyBounds};
 
@@ -149,7 +149,8 @@ fn the_picture_agrees_with_the_verdict() {
     let noise = |t: usize| ((t * 37) % 11) as f64 / 11.0;
     let baseline: Vec<f64> = (0..60).map(|t| 10.0 + noise(t)).collect();
     let candidate: Vec<f64> = (0..60).map(|t| 10.35 + noise(t + 5)).collect();
-    let options = SeriesOptions { direction: Direction::HigherIsWorse, tolerance: Some(Tolerance::relative(0.01)), ..SeriesOptions::default() };
+    let options =
+        SeriesOptions { direction: Direction::HigherIsWorse, tolerance: Some(Tolerance::relative(0.01)), ..SeriesOptions::default() };
     let worse = judge_series(&recorded(RecordedKind::Gauge, &baseline), &recorded(RecordedKind::Gauge, &candidate), &options).unwrap();
     assert_eq!(worse.verdict, Verdict::Fail);
     let last = worse.points.last().unwrap();

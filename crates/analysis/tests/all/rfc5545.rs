@@ -55,28 +55,12 @@ fn daily_and_weekly() -> Vec<Example> {
         example(tuesday, "FREQ=DAILY;UNTIL=19971224T000000Z", "1997 Sep 2-30; Oct 1-31; Nov 1-30; Dec 1-23"),
         forever(tuesday, "FREQ=DAILY;INTERVAL=2", "1997 Sep 2,4,6,8,10,12,14,16,18,20,22,24,26,28,30; Oct 2,4,6"),
         example(tuesday, "FREQ=DAILY;INTERVAL=10;COUNT=5", "1997 Sep 2,12,22; Oct 2,12"),
-        example(
-            "19980101T090000",
-            "FREQ=YEARLY;UNTIL=20000131T140000Z;BYMONTH=1;BYDAY=SU,MO,TU,WE,TH,FR,SA",
-            JANUARIES,
-        ),
+        example("19980101T090000", "FREQ=YEARLY;UNTIL=20000131T140000Z;BYMONTH=1;BYDAY=SU,MO,TU,WE,TH,FR,SA", JANUARIES),
         example("19980101T090000", "FREQ=DAILY;UNTIL=20000131T140000Z;BYMONTH=1", JANUARIES),
         example(tuesday, "FREQ=WEEKLY;COUNT=10", "1997 Sep 2,9,16,23,30; Oct 7,14,21,28; Nov 4"),
-        example(
-            tuesday,
-            "FREQ=WEEKLY;UNTIL=19971224T000000Z",
-            "1997 Sep 2,9,16,23,30; Oct 7,14,21,28; Nov 4,11,18,25; Dec 2,9,16,23",
-        ),
-        forever(
-            tuesday,
-            "FREQ=WEEKLY;INTERVAL=2;WKST=SU",
-            "1997 Sep 2,16,30; Oct 14,28; Nov 11,25; Dec 9,23; 1998 Jan 6,20; Feb 3,17",
-        ),
-        example(
-            tuesday,
-            "FREQ=WEEKLY;UNTIL=19971007T000000Z;WKST=SU;BYDAY=TU,TH",
-            "1997 Sep 2,4,9,11,16,18,23,25,30; Oct 2",
-        ),
+        example(tuesday, "FREQ=WEEKLY;UNTIL=19971224T000000Z", "1997 Sep 2,9,16,23,30; Oct 7,14,21,28; Nov 4,11,18,25; Dec 2,9,16,23"),
+        forever(tuesday, "FREQ=WEEKLY;INTERVAL=2;WKST=SU", "1997 Sep 2,16,30; Oct 14,28; Nov 11,25; Dec 9,23; 1998 Jan 6,20; Feb 3,17"),
+        example(tuesday, "FREQ=WEEKLY;UNTIL=19971007T000000Z;WKST=SU;BYDAY=TU,TH", "1997 Sep 2,4,9,11,16,18,23,25,30; Oct 2"),
         example(tuesday, "FREQ=WEEKLY;COUNT=10;WKST=SU;BYDAY=TU,TH", "1997 Sep 2,4,9,11,16,18,23,25,30; Oct 2"),
         example(
             "19970901T090000",
@@ -103,31 +87,15 @@ fn monthly() -> Vec<Example> {
             "FREQ=MONTHLY;INTERVAL=2;COUNT=10;BYDAY=1SU,-1SU",
             "1997 Sep 7,28; Nov 2,30; 1998 Jan 4,25; Mar 1,29; May 3,31",
         ),
-        example(
-            "19970922T090000",
-            "FREQ=MONTHLY;COUNT=6;BYDAY=-2MO",
-            "1997 Sep 22; Oct 20; Nov 17; Dec 22; 1998 Jan 19; Feb 16",
-        ),
-        forever(
-            "19970928T090000",
-            "FREQ=MONTHLY;BYMONTHDAY=-3",
-            "1997 Sep 28; Oct 29; Nov 28; Dec 29; 1998 Jan 29; Feb 26",
-        ),
-        example(
-            tuesday,
-            "FREQ=MONTHLY;COUNT=10;BYMONTHDAY=2,15",
-            "1997 Sep 2,15; Oct 2,15; Nov 2,15; Dec 2,15; 1998 Jan 2,15",
-        ),
+        example("19970922T090000", "FREQ=MONTHLY;COUNT=6;BYDAY=-2MO", "1997 Sep 22; Oct 20; Nov 17; Dec 22; 1998 Jan 19; Feb 16"),
+        forever("19970928T090000", "FREQ=MONTHLY;BYMONTHDAY=-3", "1997 Sep 28; Oct 29; Nov 28; Dec 29; 1998 Jan 29; Feb 26"),
+        example(tuesday, "FREQ=MONTHLY;COUNT=10;BYMONTHDAY=2,15", "1997 Sep 2,15; Oct 2,15; Nov 2,15; Dec 2,15; 1998 Jan 2,15"),
         example(
             "19970930T090000",
             "FREQ=MONTHLY;COUNT=10;BYMONTHDAY=1,-1",
             "1997 Sep 30; Oct 1,31; Nov 1,30; Dec 1,31; 1998 Jan 1,31; Feb 1",
         ),
-        example(
-            "19970910T090000",
-            "FREQ=MONTHLY;INTERVAL=18;COUNT=10;BYMONTHDAY=10,11,12,13,14,15",
-            "1997 Sep 10-15; 1999 Mar 10-13",
-        ),
+        example("19970910T090000", "FREQ=MONTHLY;INTERVAL=18;COUNT=10;BYMONTHDAY=10,11,12,13,14,15", "1997 Sep 10-15; 1999 Mar 10-13"),
         forever(
             tuesday,
             "FREQ=MONTHLY;INTERVAL=2;BYDAY=TU",
@@ -135,11 +103,7 @@ fn monthly() -> Vec<Example> {
         ),
         Example {
             except: Some(date(1997, 9, 2).at(9, 0, 0, 0)),
-            ..forever(
-                tuesday,
-                "FREQ=MONTHLY;BYDAY=FR;BYMONTHDAY=13",
-                "1998 Feb 13; Mar 13; Nov 13; 1999 Aug 13; 2000 Oct 13",
-            )
+            ..forever(tuesday, "FREQ=MONTHLY;BYDAY=FR;BYMONTHDAY=13", "1998 Feb 13; Mar 13; Nov 13; 1999 Aug 13; 2000 Oct 13")
         },
         forever(
             "19970913T090000",
@@ -175,11 +139,7 @@ fn yearly() -> Vec<Example> {
         ),
         forever("19970519T090000", "FREQ=YEARLY;BYDAY=20MO", "1997 May 19; 1998 May 18; 1999 May 17"),
         forever("19970512T090000", "FREQ=YEARLY;BYWEEKNO=20;BYDAY=MO", "1997 May 12; 1998 May 11; 1999 May 17"),
-        forever(
-            "19970313T090000",
-            "FREQ=YEARLY;BYMONTH=3;BYDAY=TH",
-            "1997 Mar 13,20,27; 1998 Mar 5,12,19,26; 1999 Mar 4,11,18,25",
-        ),
+        forever("19970313T090000", "FREQ=YEARLY;BYMONTH=3;BYDAY=TH", "1997 Mar 13,20,27; 1998 Mar 5,12,19,26; 1999 Mar 4,11,18,25"),
         forever(
             "19970605T090000",
             "FREQ=YEARLY;BYDAY=TH;BYMONTH=6,7,8",
@@ -196,14 +156,10 @@ fn yearly() -> Vec<Example> {
 
 fn within_the_day() -> Vec<Example> {
     let twenties: Vec<(i8, i8)> = (9..=16).flat_map(|hour| [0, 20, 40].map(|minute| (hour, minute))).collect();
-    let working = Example {
-        forever: true,
-        ..at_times("FREQ=DAILY;BYHOUR=9,10,11,12,13,14,15,16;BYMINUTE=0,20,40", "1997 Sep 2-4", &twenties)
-    };
-    let minutely = Example {
-        forever: true,
-        ..at_times("FREQ=MINUTELY;INTERVAL=20;BYHOUR=9,10,11,12,13,14,15,16", "1997 Sep 2-4", &twenties)
-    };
+    let working =
+        Example { forever: true, ..at_times("FREQ=DAILY;BYHOUR=9,10,11,12,13,14,15,16;BYMINUTE=0,20,40", "1997 Sep 2-4", &twenties) };
+    let minutely =
+        Example { forever: true, ..at_times("FREQ=MINUTELY;INTERVAL=20;BYHOUR=9,10,11,12,13,14,15,16", "1997 Sep 2-4", &twenties) };
     let quarters = [(9, 0), (9, 15), (9, 30), (9, 45), (10, 0), (10, 15)];
     vec![
         at_times("FREQ=HOURLY;INTERVAL=3;UNTIL=19970902T210000Z", "1997 Sep 2", &[(9, 0), (12, 0), (15, 0)]),

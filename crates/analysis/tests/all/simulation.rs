@@ -4,8 +4,7 @@
 use holdpoint_analysis::canary::{Direction, Tolerance, Verdict};
 
 use crate::worlds::{
-    Counts, Gauge, Latency, Random, Service, Tally, World, counts, gauge, latency, repeat, run_service, service,
-    service_plan, tally,
+    Counts, Gauge, Latency, Random, Service, Tally, World, counts, gauge, latency, repeat, run_service, service, service_plan, tally,
 };
 
 fn percent(part: usize, tally: &Tally) -> f64 {

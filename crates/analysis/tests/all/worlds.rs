@@ -1,9 +1,7 @@
 //! Simulated canaries with a seeded generator of their own, and what the judge says of them. The regimes are those of
 //! the method's measured table; the example `canary_table` runs all of them, the tests a few.
 
-use holdpoint_analysis::canary::{
-    CanaryPlan, Direction, Exposure, Judge, MetricKind, MetricPlan, Observation, Tolerance, Verdict,
-};
+use holdpoint_analysis::canary::{CanaryPlan, Direction, Exposure, Judge, MetricKind, MetricPlan, Observation, Tolerance, Verdict};
 use holdpoint_analysis::histogram::{Histogram, LatencyBounds};
 
 pub const POINTS: usize = 60;
@@ -212,10 +210,8 @@ impl Gauge {
             slow.into_iter().map(|x| mix(x, random)).collect()
         };
         let (own, other) = (version(), version());
-        let value = |t: usize| Observation::Gauge {
-            candidate: common[t] + self.ratio * own[t] + self.shift,
-            baseline: common[t] + other[t],
-        };
+        let value =
+            |t: usize| Observation::Gauge { candidate: common[t] + self.ratio * own[t] + self.shift, baseline: common[t] + other[t] };
         (0..POINTS).map(value).collect()
     }
 }
