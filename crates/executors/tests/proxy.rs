@@ -8,6 +8,8 @@ mod faults;
 mod haproxy;
 #[path = "proxy/hostile.rs"]
 mod hostile;
+#[path = "proxy/serve.rs"]
+mod serve;
 #[path = "proxy/split.rs"]
 mod split;
 #[path = "proxy/state.rs"]

@@ -160,10 +160,7 @@ mod tests {
             drop(ticket);
             let read = counters.read();
             let timings: u64 = read.latency.unwrap().total();
-            assert_eq!(
-                (read.requests, read.errors, read.aborted, timings, read.in_flight),
-                (requests, errors, aborted, timed, 0)
-            );
+            assert_eq!((read.requests, read.errors, read.aborted, timings, read.in_flight), (requests, errors, aborted, timed, 0));
         }
     }
 }

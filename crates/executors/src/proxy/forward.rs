@@ -76,9 +76,7 @@ pub(crate) async fn handle(
     };
     let Exchange { response, connection, occupied } = exchange;
     let mut response = match (response.status(), client_side) {
-        (StatusCode::SWITCHING_PROTOCOLS, Some(client_side)) => {
-            upgrade::tunnel(response, client_side, ticket, occupied)
-        }
+        (StatusCode::SWITCHING_PROTOCOLS, Some(client_side)) => upgrade::tunnel(response, client_side, ticket, occupied),
         (StatusCode::SWITCHING_PROTOCOLS, None) => return failed(Failure::BrokeOff, &mut ticket),
         (status, _) => {
             let (mut head, incoming) = response.into_parts();
@@ -163,11 +161,7 @@ async fn exchange(
 type Answer = Result<Response<Incoming>, TrySendError<Request<UploadBody>>>;
 
 /// Waits for the head of the answer for as long as something moves.
-async fn await_head(
-    sent: impl Future<Output = Answer>,
-    upload: Option<&Arc<Upload>>,
-    limits: &Limits,
-) -> Result<Answer, Failure> {
+async fn await_head(sent: impl Future<Output = Answer>, upload: Option<&Arc<Upload>>, limits: &Limits) -> Result<Answer, Failure> {
     let mut sent = pin!(sent);
     let Some(upload) = upload else {
         return tokio::time::timeout(limits.request_timeout, sent).await.map_err(|_| Failure::Silent);

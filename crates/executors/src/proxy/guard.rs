@@ -25,10 +25,16 @@ impl Ambiguity {
 
 enum At {
     /// Before or within a head; whether its first line has been read.
-    Head { begun: bool },
-    Body { left: u64 },
+    Head {
+        begun: bool,
+    },
+    Body {
+        left: u64,
+    },
     ChunkSize,
-    ChunkData { left: u64 },
+    ChunkData {
+        left: u64,
+    },
     Trailers,
     /// The framing is lost; the flag is up.
     Lost,
@@ -208,11 +214,7 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Guarded<T> {
         Pin::new(&mut self.inner).poll_shutdown(cx)
     }
 
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        parts: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_write_vectored(mut self: Pin<&mut Self>, cx: &mut Context<'_>, parts: &[io::IoSlice<'_>]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.inner).poll_write_vectored(cx, parts)
     }
 
@@ -237,8 +239,7 @@ mod tests {
     #[test]
     fn framing_is_followed_over_requests() {
         let sized = format!("POST / HTTP/1.1\r\nContent-Length: {}\r\n\r\n{BOTH}", BOTH.len());
-        let chunked =
-            format!("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n{:x};e=1\r\n{BOTH}\r\n0\r\nT: 1\r\n\r\n", BOTH.len());
+        let chunked = format!("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n{:x};e=1\r\n{BOTH}\r\n0\r\nT: 1\r\n\r\n", BOTH.len());
         for (text, expected) in [
             ("GET / HTTP/1.1\r\nHost: a\r\n\r\n".to_owned(), true),
             (sized.clone(), true),

@@ -64,9 +64,11 @@ pub(crate) fn check<B>(request: &Request<B>) -> Result<(), Refused> {
 /// requests past us uncounted.
 pub(crate) fn wants_websocket<B>(request: &Request<B>) -> bool {
     let named = |name: HeaderName, token: &str| {
-        request.headers().get_all(name).iter().any(|value| {
-            value.to_str().is_ok_and(|value| value.split(',').any(|part| part.trim().eq_ignore_ascii_case(token)))
-        })
+        request
+            .headers()
+            .get_all(name)
+            .iter()
+            .any(|value| value.to_str().is_ok_and(|value| value.split(',').any(|part| part.trim().eq_ignore_ascii_case(token))))
     };
     request.version() == Version::HTTP_11
         && request.method() == Method::GET
@@ -192,8 +194,7 @@ mod tests {
             ],
         );
         to_backend(&mut head, IpAddr::from([10, 0, 0, 7]), false, "127.0.0.1:1");
-        let mut left: Vec<String> =
-            head.headers.iter().map(|(name, value)| format!("{name}: {}", value.to_str().unwrap())).collect();
+        let mut left: Vec<String> = head.headers.iter().map(|(name, value)| format!("{name}: {}", value.to_str().unwrap())).collect();
         left.sort();
         assert_eq!(
             left,

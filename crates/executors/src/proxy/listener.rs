@@ -29,12 +29,7 @@ pub(crate) struct Front {
     pub(crate) route: Arc<Route>,
 }
 
-pub(crate) async fn serve_route(
-    listener: TcpListener,
-    front: Front,
-    permits: Arc<Semaphore>,
-    stopped: watch::Receiver<bool>,
-) {
+pub(crate) async fn serve_route(listener: TcpListener, front: Front, permits: Arc<Semaphore>, stopped: watch::Receiver<bool>) {
     let limits = front.shared.limits.clone();
     let server = server(&limits);
     let serve = move |stream: TcpStream, peer: SocketAddr, stopped| {

@@ -148,8 +148,7 @@ impl Running {
 
 /// Binds, loads the last routes and begins to serve; returns at once.
 pub async fn start(config: Config, limits: Limits) -> Result<Running, ProxyError> {
-    let token = Token::read(&config.token_file)
-        .map_err(|source| ProxyError::Token { path: config.token_file.clone(), source })?;
+    let token = Token::read(&config.token_file).map_err(|source| ProxyError::Token { path: config.token_file.clone(), source })?;
     let mut store = state::StateFile::open(&config.state_dir)?;
     let kept = store.load();
 
@@ -167,10 +166,7 @@ pub async fn start(config: Config, limits: Limits) -> Result<Running, ProxyError
     let admin_listener = bind("admin", config.admin).await?;
     let admin = local_address(&admin_listener, "admin", config.admin)?;
 
-    let live = bound
-        .keys()
-        .map(|name| (name.clone(), Arc::new(routes::Route::new(name, kept.get(name), &limits))))
-        .collect();
+    let live = bound.keys().map(|name| (name.clone(), Arc::new(routes::Route::new(name, kept.get(name), &limits)))).collect();
     let mut id = [0u8; 12];
     getrandom::fill(&mut id).map_err(|_| ProxyError::Random)?;
     let start_id = hex::encode(id);
@@ -229,13 +225,9 @@ pub async fn run(config: Config) -> Result<(), ProxyError> {
 }
 
 async fn bind(what: &str, address: SocketAddr) -> Result<TcpListener, ProxyError> {
-    TcpListener::bind(address)
-        .await
-        .map_err(|source| ProxyError::Listen { what: what.to_owned(), address, source })
+    TcpListener::bind(address).await.map_err(|source| ProxyError::Listen { what: what.to_owned(), address, source })
 }
 
 fn local_address(listener: &TcpListener, what: &str, address: SocketAddr) -> Result<SocketAddr, ProxyError> {
-    listener
-        .local_addr()
-        .map_err(|source| ProxyError::Listen { what: what.to_owned(), address, source })
+    listener.local_addr().map_err(|source| ProxyError::Listen { what: what.to_owned(), address, source })
 }

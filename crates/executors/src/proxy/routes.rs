@@ -92,8 +92,7 @@ impl RouteSpec {
 }
 
 pub(crate) fn name_is_allowed(name: &str) -> bool {
-    (1..=100).contains(&name.len())
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
+    (1..=100).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
 }
 
 fn check_address(address: &str) -> Result<(), String> {
@@ -103,8 +102,8 @@ fn check_address(address: &str) -> Result<(), String> {
         return Err(fault());
     }
     let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-    let is_name = (1..=253).contains(&host.len())
-        && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'));
+    let is_name =
+        (1..=253).contains(&host.len()) && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'));
     if is_name || bare.parse::<IpAddr>().is_ok() { Ok(()) } else { Err(fault()) }
 }
 
@@ -126,18 +125,18 @@ impl Version {
     pub(crate) fn choose(&self, tried: &[Arc<Upstream>]) -> Option<Occupied> {
         let active = self.upstreams.get(..self.active)?;
         let offset = self.turn.fetch_add(1, Relaxed);
-        let mut best: Option<(&Arc<Upstream>, (bool, bool, u64))> = None;
+        let mut best = None;
         for step in 0..active.len() {
             let Some(upstream) = active.get(offset.wrapping_add(step) % active.len()) else { continue };
             if tried.iter().any(|other| Arc::ptr_eq(other, upstream)) {
                 continue;
             }
             let rank = (!upstream.takes_new(), upstream.is_shunned(), upstream.in_flight());
-            if best.is_none_or(|(_, least)| rank < least) {
-                best = Some((upstream, rank));
+            if best.as_ref().is_none_or(|(least, _)| rank < *least) {
+                best = Some((rank, upstream));
             }
         }
-        best.map(|(upstream, _)| Occupied::new(upstream.clone()))
+        best.map(|(_, upstream)| Occupied::new(upstream.clone()))
     }
 }
 
@@ -241,35 +240,30 @@ impl Route {
                 old.insert((version.name.clone(), upstream.address.clone()), upstream.clone());
             }
         }
-        let mut grouped: Vec<(String, u32, Vec<(u32, Arc<Upstream>)>)> = Vec::new();
+        let mut active: BTreeMap<String, Vec<Arc<Upstream>>> = BTreeMap::new();
+        let mut draining: BTreeMap<String, Vec<Arc<Upstream>>> = BTreeMap::new();
+        let mut weights: BTreeMap<String, u32> = BTreeMap::new();
         for Backend { version, address, weight } in &spec.backends {
-            let upstream = old
-                .remove(&(version.clone(), address.clone()))
-                .unwrap_or_else(|| Arc::new(Upstream::new(address, self.idle_per_backend)));
+            let upstream =
+                old.remove(&(version.clone(), address.clone())).unwrap_or_else(|| Arc::new(Upstream::new(address, self.idle_per_backend)));
             upstream.open(*weight > 0);
-            match grouped.iter_mut().find(|(name, ..)| name == version) {
-                Some((_, share, upstreams)) => {
-                    *share = (*share).max(*weight);
-                    upstreams.push((*weight, upstream));
-                }
-                None => grouped.push((version.clone(), *weight, vec![(*weight, upstream)])),
-            }
+            let side = if *weight > 0 { &mut active } else { &mut draining };
+            side.entry(version.clone()).or_default().push(upstream);
+            let stated = weights.entry(version.clone()).or_default();
+            *stated = (*stated).max(*weight);
         }
         for upstream in old.values() {
             upstream.open(false);
         }
-        table.versions = grouped
+        table.versions = weights
             .into_iter()
-            .map(|(name, weight, mut upstreams)| {
-                upstreams.sort_by_key(|(weight, _)| *weight == 0);
-                let active = upstreams.iter().filter(|(weight, _)| *weight > 0).count();
-                let upstreams = upstreams.into_iter().map(|(_, upstream)| upstream).collect();
-                let counters = table
-                    .counters
-                    .entry(name.clone())
-                    .or_insert_with(|| Arc::new(VersionCounters::new(self.bounds.clone())))
-                    .clone();
-                Arc::new(Version { name, weight, upstreams, active, counters, turn: AtomicUsize::new(0) })
+            .map(|(name, weight)| {
+                let mut upstreams = active.remove(&name).unwrap_or_default();
+                let taking = upstreams.len();
+                upstreams.append(&mut draining.remove(&name).unwrap_or_default());
+                let counters =
+                    table.counters.entry(name.clone()).or_insert_with(|| Arc::new(VersionCounters::new(self.bounds.clone()))).clone();
+                Arc::new(Version { name, weight, upstreams, active: taking, counters, turn: AtomicUsize::new(0) })
             })
             .collect();
         table.weights = table.versions.iter().map(|version| u64::from(version.weight)).sum();
@@ -309,15 +303,11 @@ impl Table {
     fn forget_long_departed(&mut self) {
         let present = |name: &String| self.versions.iter().any(|version| version.name == *name);
         self.departed.retain(|name| !present(name));
-        let newly: Vec<String> =
-            self.counters.keys().filter(|name| !present(name) && !self.departed.contains(name)).cloned().collect();
+        let newly: Vec<String> = self.counters.keys().filter(|name| !present(name) && !self.departed.contains(name)).cloned().collect();
         self.departed.extend(newly);
         while self.departed.len() > VERSIONS_KEPT {
             // A version with requests in flight is kept: its drained state must stay readable.
-            let idle = self
-                .departed
-                .iter()
-                .position(|name| self.counters.get(name).is_none_or(|counters| counters.in_flight() == 0));
+            let idle = self.departed.iter().position(|name| self.counters.get(name).is_none_or(|counters| counters.in_flight() == 0));
             let Some(at) = idle else { break };
             let name = self.departed.remove(at);
             self.counters.remove(&name);
@@ -359,11 +349,7 @@ mod tests {
     fn spec(backends: &[(&str, &str, u32)]) -> RouteSpec {
         let backends = backends
             .iter()
-            .map(|(version, address, weight)| Backend {
-                version: (*version).into(),
-                address: (*address).into(),
-                weight: *weight,
-            })
+            .map(|(version, address, weight)| Backend { version: (*version).into(), address: (*address).into(), weight: *weight })
             .collect();
         RouteSpec { generation: 1, backends, expose_version: false }
     }

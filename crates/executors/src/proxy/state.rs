@@ -31,12 +31,7 @@ impl StateFile {
     pub(crate) fn open(folder: &Path) -> Result<Self, ProxyError> {
         let fault = |source| ProxyError::State { path: folder.to_owned(), source };
         fs::create_dir_all(folder).map_err(fault)?;
-        let lock = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(folder.join("lock"))
-            .map_err(fault)?;
+        let lock = File::options().create(true).truncate(false).write(true).open(folder.join("lock")).map_err(fault)?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(fs::TryLockError::WouldBlock) => return Err(ProxyError::Locked { path: folder.to_owned() }),
@@ -102,15 +97,22 @@ mod tests {
 
     #[test]
     fn unreadable_states_are_set_aside_once() {
-        for bad in ["", "{", "[]", r#"{"format":9,"routes":{}}"#, r#"{"format":1,"routes":{"r":{"generation":1,"backends":[{"version":"","address":"a:1","weight":1}]}}}"#] {
+        for bad in [
+            "",
+            "{",
+            "[]",
+            r#"{"format":9,"routes":{}}"#,
+            r#"{"format":1,"routes":{"r":{"generation":1,"backends":[{"version":"","address":"a:1","weight":1}]}}}"#,
+        ] {
             let folder = tempfile::tempdir().unwrap();
             fs::write(folder.path().join("routes.json"), bad).unwrap();
             let mut state = StateFile::open(folder.path()).unwrap();
             assert!(state.load().is_empty(), "{bad}");
             assert!(!folder.path().join("routes.json").exists(), "{bad}");
-            let aside = fs::read_dir(folder.path()).unwrap().flatten().filter(|entry| {
-                entry.file_name().to_string_lossy().starts_with("routes.json.corrupt-")
-            });
+            let aside = fs::read_dir(folder.path())
+                .unwrap()
+                .flatten()
+                .filter(|entry| entry.file_name().to_string_lossy().starts_with("routes.json.corrupt-"));
             assert_eq!(aside.count(), 1, "{bad}");
         }
     }

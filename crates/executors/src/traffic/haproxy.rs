@@ -142,9 +142,7 @@ impl HaProxy {
         let _turn = self.turn.lock().await;
         let backend = self.backend(route)?;
         let before = self.recall(backend).await?;
-        if spec.generation < before.generation && spec.backends != before.wanted
-            || spec.generation == before.generation && spec.backends != before.wanted
-        {
+        if spec.generation <= before.generation && spec.backends != before.wanted {
             return Err(TrafficError::Overtaken { wanted: spec.generation, current: before.generation });
         }
         let changed = spec.backends != before.wanted || spec.generation > before.generation;
@@ -187,8 +185,7 @@ impl HaProxy {
             .into_iter()
             .map(|(version, (Counts { requests, errors, aborted, retries }, in_flight))| {
                 let requests = requests.max(errors);
-                let stats =
-                    VersionStats { requests, errors, aborted, retries, in_flight, latency: None };
+                let stats = VersionStats { requests, errors, aborted, retries, in_flight, latency: None };
                 (version, stats)
             })
             .collect();
@@ -221,8 +218,7 @@ impl HaProxy {
 
     async fn remember(&self, backend: &str, memory: &Memory) -> Result<(), TrafficError> {
         let bytes = serde_json::to_vec(memory).map_err(|error| TrafficError::Protocol(error.to_string()))?;
-        let command =
-            format!("experimental-mode on; set var {} str({})", variable(backend), hex::encode(bytes));
+        let command = format!("experimental-mode on; set var {} str({})", variable(backend), hex::encode(bytes));
         if command.len() > LINE_BYTES_MAX {
             return Err(TrafficError::Refused(format!("backend {backend} has more slots than can be kept track of")));
         }
@@ -237,9 +233,7 @@ impl HaProxy {
     /// Tells one run of HAProxy from the next.
     async fn run_of_haproxy(&self) -> Result<String, TrafficError> {
         let info = self.run("show info").await?;
-        let field = |name: &str| {
-            info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": ")).unwrap_or_default().trim()
-        };
+        let field = |name: &str| info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": ")).unwrap_or_default().trim();
         Ok(format!("haproxy-{}-{}", field("Pid"), field("Start_time_sec")))
     }
 
@@ -288,9 +282,7 @@ fn assign(backend: &str, before: &Memory, spec: &RouteSpec, servers: &[Server]) 
     memory.wanted = spec.backends.clone();
     let mut wanted: Vec<(String, SocketAddr)> = Vec::new();
     for Backend { version, address, .. } in &spec.backends {
-        let address = address
-            .parse()
-            .map_err(|_| TrafficError::Refused(format!("HAProxy needs IP:port, not {address}")))?;
+        let address = address.parse().map_err(|_| TrafficError::Refused(format!("HAProxy needs IP:port, not {address}")))?;
         wanted.push((version.clone(), address));
     }
     for (name, slot) in &mut memory.slots {
@@ -347,10 +339,8 @@ fn weights(memory: &Memory) -> BTreeMap<&str, u32> {
     for (name, slot) in memory.slots.iter().filter(|(_, slot)| !slot.leaving) {
         let of = |backend: &&Backend| backend.version == slot.version && backend.weight > 0;
         let servers = memory.wanted.iter().filter(of).count();
-        let own = memory
-            .wanted
-            .iter()
-            .find(|backend| of(backend) && backend.address.parse::<SocketAddr>().is_ok_and(|at| at == slot.address));
+        let own =
+            memory.wanted.iter().find(|backend| of(backend) && backend.address.parse::<SocketAddr>().is_ok_and(|at| at == slot.address));
         let share = own.map_or(0.0, |own| f64::from(own.weight) / servers as f64);
         shares.push((name, share));
     }
@@ -435,9 +425,7 @@ fn servers(csv: &str) -> Result<Vec<Server>, TrafficError> {
     let mut servers = Vec::new();
     for line in lines.filter(|line| !line.trim().is_empty()) {
         let cells: Vec<&str> = line.split(',').collect();
-        let text = |column: &str| {
-            columns.iter().position(|name| *name == column).and_then(|at| cells.get(at)).copied().unwrap_or_default()
-        };
+        let text = |column: &str| columns.iter().position(|name| *name == column).and_then(|at| cells.get(at)).copied().unwrap_or_default();
         let number = |column: &str| text(column).parse::<u64>().unwrap_or_default();
         let in_flight = number("scur") + number("qcur");
         let aborted = number("cli_abrt");
@@ -461,8 +449,7 @@ fn servers(csv: &str) -> Result<Vec<Server>, TrafficError> {
 }
 
 fn is_plain(name: &str) -> bool {
-    (1..=100).contains(&name.len())
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-' | b':'))
+    (1..=100).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-' | b':'))
 }
 
 /// The name of the variable that belongs to a backend: variable names have fewer characters than backend names.

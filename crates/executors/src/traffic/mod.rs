@@ -108,8 +108,7 @@ impl TrafficError {
 impl TrafficControl {
     /// Our own proxy at `admin` (`http://host:port`), with the token in `token_file`.
     pub fn proxy(admin: &str, token_file: &Path) -> Result<Self, TrafficError> {
-        let token = Token::read(token_file)
-            .map_err(|error| TrafficError::Setting(format!("{}: {error}", token_file.display())))?;
+        let token = Token::read(token_file).map_err(|error| TrafficError::Setting(format!("{}: {error}", token_file.display())))?;
         Ok(Self::Proxy(ProxyAdmin::new(admin, token)?))
     }
 
@@ -119,6 +118,7 @@ impl TrafficControl {
     }
 
     /// Puts the split in force. Idempotent for the same generation and content; see [`Backend::weight`].
+    /// A route set this way does not tell its version to clients.
     pub async fn set(&self, route: &str, generation: u64, backends: Vec<Backend>) -> Result<Applied, TrafficError> {
         let spec = crate::proxy::RouteSpec { generation, backends, expose_version: false };
         spec.check().map_err(TrafficError::Refused)?;

@@ -61,8 +61,7 @@ struct Problem {
 
 impl ProxyAdmin {
     pub fn new(admin: &str, token: Token) -> Result<Self, TrafficError> {
-        let uri: http::Uri =
-            admin.parse().map_err(|_| TrafficError::Setting(format!("{admin:?} is not an address")))?;
+        let uri: http::Uri = admin.parse().map_err(|_| TrafficError::Setting(format!("{admin:?} is not an address")))?;
         let plain = uri.scheme_str() == Some("http") && matches!(uri.path(), "" | "/") && uri.query().is_none();
         let authority = uri.authority().filter(|authority| authority.port().is_some() && !authority.as_str().contains('@'));
         match authority {
@@ -116,9 +115,8 @@ impl ProxyAdmin {
             .await
             .map_err(|_| unreachable(std::io::ErrorKind::TimedOut.into()))?
             .map_err(unreachable)?;
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
-            .await
-            .map_err(|error| unreachable(std::io::Error::other(error)))?;
+        let (mut sender, connection) =
+            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|error| unreachable(std::io::Error::other(error)))?;
         let driver = tokio::spawn(connection);
         let request = Request::builder()
             .method(method)

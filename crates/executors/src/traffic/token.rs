@@ -18,10 +18,7 @@ impl Token {
     pub fn new(text: &str) -> io::Result<Self> {
         let token = text.trim();
         if token.len() < 16 || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidData,
-                "a token has at least 16 visible ASCII characters on one line",
-            ));
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "a token has at least 16 visible ASCII characters on one line"));
         }
         Ok(Self(token.to_owned()))
     }

@@ -105,8 +105,7 @@ async fn serve(version: String, mut request: Request<Incoming>) -> Result<Respon
             Ok(Response::new(BodyExt::boxed(StreamBody::new(frames))))
         }
         "/stall" => {
-            let frames = futures_util::stream::iter([Ok(Frame::data(Bytes::from_static(b"x")))])
-                .chain(futures_util::stream::pending());
+            let frames = futures_util::stream::iter([Ok(Frame::data(Bytes::from_static(b"x")))]).chain(futures_util::stream::pending());
             Ok(Response::new(BodyExt::boxed(StreamBody::new(frames))))
         }
         "/upload" => {
@@ -184,8 +183,7 @@ impl Bed {
     pub async fn in_folder(folder: Arc<tempfile::TempDir>, limits: Limits) -> Self {
         let running = proxy::start(config(folder.path()), limits).await.unwrap();
         let front = running.listen["shop"][0];
-        let control =
-            TrafficControl::proxy(&format!("http://{}", running.admin), &folder.path().join("token")).unwrap();
+        let control = TrafficControl::proxy(&format!("http://{}", running.admin), &folder.path().join("token")).unwrap();
         Self { running, front, control, folder }
     }
 

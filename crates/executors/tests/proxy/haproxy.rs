@@ -74,13 +74,7 @@ fn spawn(folder: &Path, front: SocketAddr, slots: u32) -> Child {
     );
     let file = folder.join("haproxy.cfg");
     std::fs::write(&file, config).unwrap();
-    Command::new(PROGRAM)
-        .args(["-db", "-f"])
-        .arg(file)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("HAProxy is installed")
+    Command::new(PROGRAM).args(["-db", "-f"]).arg(file).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("HAProxy is installed")
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -66,8 +66,7 @@ async fn weights_change_under_load_without_a_failed_request() {
         backends
     };
     bed.set(1, wanted(100, 0, true)).await;
-    let (stop, failed, done) =
-        (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+    let (stop, failed, done) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
     let clients: Vec<_> = (0..16)
         .map(|n| {
             let (front, stop, failed, done) = (bed.front, stop.clone(), failed.clone(), done.clone());

@@ -30,9 +30,14 @@ async fn a_stranger_learns_and_changes_nothing() {
     bed.set(1, vec![server.backend("1.2.3", 1)]).await;
     let wrong = TOKEN.replace('f', "e");
     for token in [None, Some(""), Some("0123456789abcdef"), Some(wrong.as_str())] {
-        for (method, path) in
-            [("GET", "/routes"), ("GET", "/stats"), ("PUT", "/routes/shop"), ("GET", "/routes/none"), ("GET", "/debug"), ("GET", "/metrics")]
-        {
+        for (method, path) in [
+            ("GET", "/routes"),
+            ("GET", "/stats"),
+            ("PUT", "/routes/shop"),
+            ("GET", "/routes/none"),
+            ("GET", "/debug"),
+            ("GET", "/metrics"),
+        ] {
             let answer = call(&bed, method, path, token, "{}".into()).await;
             assert_eq!(answer.status, 401, "{method} {path} {token:?}");
             assert!(!answer.text().contains("shop") && !answer.text().contains("1.2.3"));
