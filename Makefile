@@ -46,8 +46,10 @@ web/dist/index.html: $(PAGE_SOURCES) web/node_modules/.package-lock.json
 
 page: web/dist/index.html
 
+# The whole workspace: with one package alone its dependencies would have other features, and the tests would build them
+# all again.
 build: packages page
-	@$(CARGO) build --package holdpoint
+	@$(CARGO) build --workspace --bins --locked
 
 # ---- what people run ----
 

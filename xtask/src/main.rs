@@ -21,7 +21,8 @@ const USAGE: &str = "\
 cargo xtask COMMAND
   tidy [--self-test] [--only RULE]   the rules that keep the house as it is; --self-test plants a violation for each
   layers                             the crates and what they stand on
-  test [--only WORD] [--filter WORD] run the tests (nextest, or its stand-in), then the 10 slowest and what was skipped
+  test [--only WORD] [--filter WORD] [--package NAME]
+                                     run the tests (nextest, or its stand-in), then the 10 slowest and what was skipped
   slowest [N] [REPORT]               the slowest tests of the last run
   rows [REPORT]                      which capability rows work, by the last run's own report
   total                              the sum of all runs since the last `test`

@@ -31,6 +31,19 @@ pub fn read(path: &Path) -> Result<Vec<Case>> {
     if text.trim_start().starts_with('<') { junit(&text) } else { Ok(cargo_test(&text)) }
 }
 
+/// Where the testkit notes what it did not do because of HOLDPOINT_SKIP.
+pub const SKIPPED: &str = "target/test-skipped.txt";
+
+/// A test that returned at once because of HOLDPOINT_SKIP has not passed. Its note ends with the test's name.
+pub fn mark_skipped(root: &Path, cases: &mut [Case]) {
+    let notes = std::fs::read_to_string(root.join(SKIPPED)).unwrap_or_default();
+    for name in notes.lines().filter_map(|note| Some(note.split_once(": ")?.1)) {
+        for case in cases.iter_mut().filter(|case| case.name == name && case.state == State::Passed) {
+            case.state = State::Skipped;
+        }
+    }
+}
+
 /// The slowest tests, longest first.
 pub fn slowest(root: &Path, args: &[String]) -> Result<bool> {
     let count = args.first().map_or(Ok(10), |n| n.parse()).context("slowest takes a number first")?;

@@ -30,7 +30,7 @@ struct Test<'a> {
 }
 
 pub fn run(root: &Path, selection: &Selection, skipped: &Path) -> Result<bool> {
-    let binaries = build(root)?;
+    let binaries = build(root, selection)?;
     let mut tests = Vec::new();
     for binary in &binaries {
         tests.extend(list(binary, selection)?.into_iter().map(|name| Test { binary, name }));
@@ -65,9 +65,10 @@ pub fn run(root: &Path, selection: &Selection, skipped: &Path) -> Result<bool> {
 }
 
 /// Builds all tests of the workspace; cargo says where they are.
-fn build(root: &Path) -> Result<Vec<Binary>> {
+fn build(root: &Path, selection: &Selection) -> Result<Vec<Binary>> {
     let output = Command::new("cargo")
-        .args(["test", "--workspace", "--lib", "--bins", "--tests", "--no-run", "--locked", "--message-format", "json-render-diagnostics"])
+        .args(["test", "--lib", "--bins", "--tests", "--no-run", "--locked", "--message-format", "json-render-diagnostics"])
+        .args(selection.packages())
         .current_dir(root)
         .stderr(Stdio::inherit())
         .output()
