@@ -91,8 +91,8 @@ def measure(port, pid, options):
     requests = int(re.search(r"(\d+) requests in", said)[1])
     result = {
         "requests_per_s": float(re.search(r"Requests/sec:\s+([\d.]+)", said)[1]),
-        "p50": re.search(r"50%\s+(\S+)", said)[1],
-        "p99": re.search(r"99%\s+(\S+)", said)[1],
+        "p50": re.search(r"^\s+50%\s+(\S+)", said, re.M)[1],
+        "p99": re.search(r"^\s+99%\s+(\S+)", said, re.M)[1],
         "failed": sum(int(n) for n in re.findall(r"(?:connect|read|write|timeout|Non-2xx or 3xx responses:?) (\d+)", said)),
         "load_average_1m": os.getloadavg()[0],
     }
@@ -133,6 +133,8 @@ def main():
         "median_requests_per_s": middle,
         "median_proxy_over_haproxy": statistics.median(
             each["proxy"]["requests_per_s"] / each["haproxy"]["requests_per_s"] for each in rounds),
+        "median_cpu_us_per_request": {
+            kind: statistics.median(each[kind]["cpu_us_per_request"] for each in rounds) for kind in ("proxy", "haproxy")},
         "rounds": rounds,
     }, indent=1) + "\n")
     print(json.dumps(middle))
