@@ -22,10 +22,11 @@ export function Heading({ title, children }: { title: string; children?: ReactNo
   )
 }
 
-/** Shows what was read; before that a skeleton, and the reason where there is nothing. */
-export function Loaded<T>({ of, rows = 6, children }: { of: Resource<T>; rows?: number; children: (data: T) => ReactNode }) {
+/** Shows what was read; before that a skeleton, and the reason where there is nothing. `title`: for pages whose heading is read, too. */
+export function Loaded<T>({ of, rows = 6, title, children }: { of: Resource<T>; rows?: number; title?: string; children: (data: T) => ReactNode }) {
   return (
     <>
+      {title && of.data === undefined && of.refusal && <Heading title={title} />}
       <RefusalNote refusal={of.refusal} again={of.again} />
       {of.data !== undefined ? children(of.data) : !of.refusal && <Skeleton rows={rows} />}
     </>

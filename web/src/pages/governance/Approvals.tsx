@@ -48,6 +48,13 @@ export function Approvals({ release, environment, again }: Props) {
   )
 }
 
+/** Presses the button of a key, so that a refused one takes the focus and its reason is heard. */
+function press(key: string) {
+  const button = document.querySelector<HTMLButtonElement>(`main [aria-keyshortcuts='${key}']`)
+  button?.focus()
+  button?.click()
+}
+
 function Decide({ release, environment, again }: Props & { environment: ReleaseEnvironment }) {
   const me = useMe()
   const [word, setWord] = useState<Word>()
@@ -55,8 +62,8 @@ function Decide({ release, environment, again }: Props & { environment: ReleaseE
   const mine = release.approvals.find((one) => one.handle === me.handle && one.environment === environment.name && one.state !== 'withdrawn')
   const { approve, reject, withdraw_approval: withdraw } = environment.refusals ?? {}
   useShortcuts([
-    { keys: 'a', does: `Approve for ${environment.name}`, act: () => !approve && setWord('approve') },
-    { keys: 'd', does: `Decline for ${environment.name}`, act: () => !reject && setWord('decline') },
+    { keys: 'a', does: `Approve for ${environment.name}`, act: () => press('a') },
+    { keys: 'd', does: `Decline for ${environment.name}`, act: () => press('d') },
   ])
   return (
     <section className="block">

@@ -67,7 +67,7 @@ function GateRow({ gate, approvals }: { gate: Gate; approvals: string }) {
                   <Status state={atom.light} word={atom.light === 'open' ? 'Met' : sentence(atom.light)} />
                   <span>
                     {atom.text}
-                    {atom.unblock && atom.unblock !== gate.unblock && <span className="unblock"> {atom.unblock}</span>}
+                    {atom.unblock && atom.unblock !== gate.unblock && <span className="unblock"> · {atom.unblock}</span>}
                   </span>
                 </li>
               ))}

@@ -29,7 +29,7 @@ export function RunPage({ id }: { id: string }) {
   useEffect(() => setMoving(!over), [over])
   return (
     <div className="page">
-      <Loaded of={run}>{(data) => <View run={data} again={run.again} />}</Loaded>
+      <Loaded of={run} title="Run">{(data) => <View run={data} again={run.again} />}</Loaded>
     </div>
   )
 }

@@ -38,7 +38,7 @@ export function ReleasePage({ id, section }: { id: string; section: string }) {
   const asked = useAddress().searchParams.get('environment')
   return (
     <div className="page">
-      <Loaded of={release}>{(data) => <View release={data} environment={chosen(data, asked)} section={section} again={release.again} />}</Loaded>
+      <Loaded of={release} title="Release">{(data) => <View release={data} environment={chosen(data, asked)} section={section} again={release.again} />}</Loaded>
     </div>
   )
 }

@@ -17,7 +17,7 @@ export function EntryPage({ index }: { index: number }) {
   const page = useResource<LedgerPage>(at`/v1/ledger?before=${index + 1}&limit=1`)
   return (
     <div className="page">
-      <Loaded of={page}>
+      <Loaded of={page} title="Ledger entry">
         {(data) => {
           const entry = data.entries.find((one) => one.index === index)
           return entry ? <View entry={entry} size={data.size} /> : <Missing index={index} size={data.size} />
