@@ -19,6 +19,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
+/// Errors more per request that are put up with beside the relative tolerance: a service without errors has no relative
+/// one, and a canary of a few requests a second could never pass.
+const ERRORS_TOLERATED: f64 = 0.02;
+/// Requests more above a latency quantile, per request, likewise.
+const SLOW_TOLERATED: f64 = 0.05;
+
 /// One version of one component in one interval.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Seen {
@@ -172,9 +178,9 @@ impl Watching {
         let judge = if spec.compare {
             let mut metrics = Vec::new();
             for component in &components {
-                metrics.push(MetricPlan { tolerance: Tolerance { relative: spec.tolerance, absolute: 0.01 }, ..MetricPlan::events(&format!("{component} errors")) });
+                metrics.push(MetricPlan { tolerance: Tolerance { relative: spec.tolerance, absolute: ERRORS_TOLERATED }, ..MetricPlan::events(&format!("{component} errors")) });
                 if spec.latency {
-                    metrics.push(MetricPlan { tolerance: Tolerance { relative: spec.tolerance, absolute: 0.02 }, ..MetricPlan::latency(&format!("{component} latency")) });
+                    metrics.push(MetricPlan { tolerance: Tolerance { relative: spec.tolerance, absolute: SLOW_TOLERATED }, ..MetricPlan::latency(&format!("{component} latency")) });
                 }
             }
             let plan = CanaryPlan { alpha: spec.alpha, beta: 0.05, planned, metrics };

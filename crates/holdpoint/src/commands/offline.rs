@@ -1,0 +1,183 @@
+//! Judgements that need no server: canary, calendar, test reports.
+
+use super::Ended;
+use crate::out::{BadInput, Code, Out, read};
+use clap::{Subcommand, ValueEnum};
+use holdpoint_analysis::calendar::{self, Kind, Recurrence, Rule, Start, Window, WindowSpec};
+use holdpoint_analysis::canary::{Direction, SeriesOptions, Tolerance, Verdict, judge_series};
+use holdpoint_inspect::junit;
+use serde_json::json;
+use std::path::PathBuf;
+
+#[derive(Clone, Copy, ValueEnum)]
+pub enum Way {
+    Either,
+    HigherIsWorse,
+    LowerIsWorse,
+}
+
+#[derive(Subcommand)]
+pub enum Canary {
+    /// pass, fail, undecided or no-data, from two series.
+    Judge {
+        #[arg(long)]
+        baseline: PathBuf,
+        #[arg(long)]
+        candidate: PathBuf,
+        #[arg(long, value_enum, default_value_t = Way::Either)]
+        direction: Way,
+        /// Chance that a harmless canary fails.
+        #[arg(long, default_value_t = 0.05)]
+        error_rate: f64,
+        /// Tolerated relative difference.
+        #[arg(long)]
+        tolerance: Option<f64>,
+        /// Planned number of observations; without it the files are complete.
+        #[arg(long)]
+        planned: Option<u32>,
+    },
+}
+
+#[derive(Subcommand)]
+pub enum Calendar {
+    /// The occurrences of a recurrence rule (RFC 5545).
+    Expand {
+        #[arg(long)]
+        rule: String,
+        /// First start, local: 19970902T090000, 19970902 or ISO 8601.
+        #[arg(long)]
+        start: String,
+        #[arg(long, default_value = "UTC")]
+        zone: String,
+        #[arg(long, default_value_t = 100)]
+        limit: usize,
+    },
+    /// Whether a change may start at an instant, by windows in a file.
+    Check {
+        file: PathBuf,
+        /// RFC 3339.
+        #[arg(long)]
+        at: String,
+        /// Expected length, ISO 8601.
+        #[arg(long)]
+        duration: Option<String>,
+        /// A person goes ahead where a window lets people.
+        #[arg(long)]
+        manual: bool,
+    },
+}
+
+#[derive(Subcommand)]
+pub enum Test {
+    /// Totals and verdict of JUnit reports.
+    Import {
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+    },
+}
+
+impl Canary {
+    pub fn run(self, out: &Out) -> Ended {
+        let Canary::Judge { baseline, candidate, direction, error_rate, tolerance, planned } = self;
+        let series = |path: &PathBuf| -> anyhow::Result<_> { Ok(serde_json::from_slice(&read(path)?).map_err(|why| BadInput(format!("{}: {why}", path.display())))?) };
+        let direction = match direction {
+            Way::Either => Direction::Either,
+            Way::HigherIsWorse => Direction::HigherIsWorse,
+            Way::LowerIsWorse => Direction::LowerIsWorse,
+        };
+        let options = SeriesOptions { direction, error_rate, tolerance: tolerance.map(Tolerance::relative), planned, ..SeriesOptions::default() };
+        let judged = judge_series(&series(&baseline)?, &series(&candidate)?, &options).map_err(|why| BadInput(why.to_string()))?;
+        let verdict = serde_json::to_value(judged.verdict)?;
+        out.result(&json!({"verdict": verdict, "report": judged.report, "points": judged.points}), || {
+            let seen = &judged.report;
+            format!("{} after {} of {} observations", verdict.as_str().unwrap_or_default(), seen.seen, seen.planned)
+        });
+        Ok(if judged.verdict == Verdict::Pass { Code::Done } else { Code::Blocked })
+    }
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WindowFile {
+    windows: Vec<WindowEntry>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WindowEntry {
+    name: String,
+    kind: Kind,
+    rule: String,
+    start: String,
+    duration: String,
+    #[serde(default = "utc")]
+    zone: String,
+    #[serde(default)]
+    manual: bool,
+}
+
+fn utc() -> String {
+    "UTC".to_owned()
+}
+
+impl Calendar {
+    pub fn run(self, out: &Out) -> Ended {
+        match self {
+            Calendar::Expand { rule, start, zone, limit } => {
+                let bad = |what: &str, why: &dyn std::fmt::Display| BadInput(format!("{what}: {why}"));
+                let rule: Rule = rule.parse().map_err(|why| bad("--rule", &why))?;
+                let (start, own_zone) = Start::parse(&start).map_err(|why| bad("--start", &why))?;
+                let zone = match own_zone {
+                    Some(own) => own,
+                    None => calendar::zone(&zone).map_err(|why| bad("--zone", &why))?,
+                };
+                let recurrence = Recurrence::new(start, zone, Some(rule.clone())).map_err(|why| bad("--rule", &why))?;
+                let occurrences: Vec<String> = recurrence.occurrences().take(limit).map(|one| one.local.to_string()).collect();
+                let warnings: Vec<String> = recurrence.warnings(&rule).iter().map(|warning| warning.to_string()).collect();
+                out.result(&json!({"occurrences": occurrences, "warnings": warnings}), || occurrences.join("\n"));
+                for warning in warnings {
+                    out.say(format!("! {warning}"));
+                }
+                Ok(Code::Done)
+            }
+            Calendar::Check { file, at, duration, manual } => {
+                let text = String::from_utf8_lossy(&read(&file)?).into_owned();
+                let bad = |why: &dyn std::fmt::Display| BadInput(format!("{}: {why}", file.display()));
+                let parsed: WindowFile = serde_saphyr::from_str(&text).map_err(|why| bad(&why))?;
+                let mut windows = Vec::new();
+                for one in parsed.windows {
+                    let spec = WindowSpec { name: one.name, kind: one.kind, rule: one.rule, start: one.start, duration: one.duration, zone: one.zone, manual: one.manual };
+                    windows.push(Window::parse(&spec).map_err(|why| bad(&why))?);
+                }
+                let at: jiff::Timestamp = at.parse().map_err(|why| BadInput(format!("--at {at}: {why}")))?;
+                let runway = duration.map(|text| calendar::parse_duration(&text).map_err(|why| BadInput(format!("--duration: {why}")))).transpose()?;
+                let runway = runway.map(|length| length.after(at, &jiff::tz::TimeZone::UTC).duration_since(at));
+                let verdict = calendar::check(&windows, at, manual, runway);
+                let word = if verdict.allowed { "allowed" } else { "denied" };
+                let mut value = serde_json::to_value(&verdict)?;
+                value["verdict"] = json!(word);
+                out.result(&value, || {
+                    let why: Vec<String> = verdict.denied_by.iter().map(|one| format!("  {}: {:?}", one.window, one.reason)).collect();
+                    let next = verdict.next_open.map(|at| format!("\n  next open {at}")).unwrap_or_default();
+                    format!("{word}\n{}{next}", why.join("\n"))
+                });
+                Ok(if verdict.allowed { Code::Done } else { Code::Blocked })
+            }
+        }
+    }
+}
+
+impl Test {
+    pub fn run(self, out: &Out) -> Ended {
+        let Test::Import { files } = self;
+        let mut total = junit::TestReport::default();
+        for file in &files {
+            let report = junit::read(&read(file)?).map_err(|why| BadInput(format!("{}: {why}", file.display())))?;
+            total.add(&report);
+        }
+        out.result(&json!({"verdict": total.verdict(), "totals": total}), || {
+            format!("{}: {} tests, {} passed, {} failed, {} errors, {} skipped", total.verdict(), total.tests, total.passed, total.failed, total.errors, total.skipped)
+        });
+        Ok(if total.verdict() == "passed" { Code::Done } else { Code::Blocked })
+    }
+}
