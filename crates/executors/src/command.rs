@@ -55,6 +55,8 @@ impl Executor for Command {
                 Seen::Unclaimed | Seen::NeverBegan => Observation::NotStarted,
                 Seen::Supervised(_) | Seen::Orphaned { .. } => Observation::Running,
                 Seen::Exited(_, exit) if exit.cause != Cause::LeaseEnded => Observation::Ended(finish(spec, cx, &place).await),
+                // A new start asks the probe.
+                Seen::Exited(..) | Seen::Lost(_) if spec.probe.is_some() => Observation::Running,
                 Seen::Exited(..) | Seen::Lost(_) => Observation::Unknown { reason: NOBODY_SAW.into() },
             }
         })

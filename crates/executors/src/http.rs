@@ -43,11 +43,14 @@ impl Executor for Http {
 
     fn observe<'a>(&'a self, spec: &'a Spec, cx: &'a Context) -> BoxFuture<'a, Observation> {
         Box::pin(async move {
-            match (spec, sent(cx)) {
-                (Spec::Http(_), Ok(sent)) if sent.exists() => {
-                    Observation::Unknown { reason: "the request was sent and nobody saw the answer".into() }
-                }
-                _ => Observation::NotStarted,
+            let (Spec::Http(spec), Ok(sent)) = (spec, sent(cx)) else { return Observation::NotStarted };
+            if !sent.exists() {
+                Observation::NotStarted
+            } else if Method::from_bytes(spec.method.as_bytes()).is_ok_and(|method| idempotent(spec, &method)) {
+                // A new start may send it again.
+                Observation::Running
+            } else {
+                Observation::Unknown { reason: "the request was sent and nobody saw the answer".into() }
             }
         })
     }

@@ -40,9 +40,10 @@ pub enum OnLoss {
 pub enum Observation {
     /// There is proof that nothing was begun here.
     NotStarted,
+    /// It goes on, or its end can be found out: `start` joins it, begins nothing a second time that must not be, and tells.
     Running,
     Ended(Outcome),
-    /// It was begun and nothing proves how it ended.
+    /// It was begun, nothing proves how it ended, and there is nothing left to ask.
     Unknown {
         reason: String,
     },

@@ -35,8 +35,8 @@ impl Executor for Shift {
     }
 
     fn observe<'a>(&'a self, _: &'a Spec, _: &'a Context) -> BoxFuture<'a, Observation> {
-        // The generation makes it safe to begin again, and only that tells.
-        Box::pin(async { Observation::Unknown { reason: "the change was interrupted; it can be repeated".into() } })
+        // The generation makes a repetition harmless: a new start finds out.
+        Box::pin(async { Observation::Running })
     }
 
     fn cancel<'a>(&'a self, _: &'a Spec, _: &'a Context) -> BoxFuture<'a, ()> {

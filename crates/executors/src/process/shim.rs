@@ -386,7 +386,8 @@ async fn write_last(directory: &Directory, state: &State) -> io::Result<()> {
     loop {
         match directory.write_state(state) {
             Ok(()) => return Ok(()),
-            Err(error) if tries >= 150 => return Err(error),
+            // A directory that was taken away is not waited for.
+            Err(error) if tries >= 150 || !directory.path().exists() => return Err(error),
             Err(_) => tries += 1,
         }
         tokio::time::sleep(Duration::from_millis(200)).await;

@@ -31,8 +31,8 @@ impl Executor for Stop {
     }
 
     fn observe<'a>(&'a self, _: &'a Spec, _: &'a Context) -> BoxFuture<'a, Observation> {
-        // It can be begun again whenever it did not end.
-        Box::pin(async { Observation::Unknown { reason: "the stop was interrupted; it can be repeated".into() } })
+        // Ending what has ended is harmless: a new start finds out.
+        Box::pin(async { Observation::Running })
     }
 
     fn cancel<'a>(&'a self, _: &'a Spec, _: &'a Context) -> BoxFuture<'a, ()> {

@@ -288,7 +288,10 @@ async fn without_its_worker_a_command_ends_with_the_lease_and_the_probe_is_asked
         killed_worker(&bench, &spec, Duration::from_millis(1200)).await;
         until("its processes are gone", || bench.processes().is_empty()).await;
         until("it is noted", || run_dir(&bench, "att_1").state().is_some_and(|s| s.exit.is_some())).await;
-        let outcome = run(spec, &bench.context("att_1")).await;
+        let cx = bench.context("att_1");
+        let seen = observe(&Spec::Command(spec.clone()), &cx).await;
+        assert_eq!(matches!(seen, Observation::Unknown { .. }), probe.is_none(), "{seen:?}");
+        let outcome = run(spec, &cx).await;
         assert_eq!(serde_json::to_value(&outcome).unwrap()["outcome"], expected, "{outcome:?}");
         assert_eq!(trace(&bench), "begin\n", "never run again");
     }
