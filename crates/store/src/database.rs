@@ -190,6 +190,8 @@ pub(crate) struct Writer {
     conn: SqliteConnection,
     options: SqliteConnectOptions,
     open: bool,
+    /// How often the connection was replaced.
+    generation: u64,
 }
 
 /// The database: pools for reading, and for SQLite the one connection that writes.
@@ -263,13 +265,14 @@ impl Db {
 
 impl Writer {
     pub(crate) async fn open(options: SqliteConnectOptions) -> Result<Self, sqlx::Error> {
-        Ok(Self { conn: options.connect().await?, options, open: false })
+        Ok(Self { conn: options.connect().await?, options, open: false, generation: 0 })
     }
     /// Gives up the connection and takes a new one: what a failed sync left in the old one is not to be trusted.
-    pub(crate) async fn reopen(&mut self) -> Result<(), sqlx::Error> {
+    async fn reopen(&mut self) -> Result<(), sqlx::Error> {
         let new = self.options.connect().await?;
         let _old_one_is_given_up = std::mem::replace(&mut self.conn, new).close().await;
         self.open = false;
+        self.generation += 1;
         Ok(())
     }
     pub(crate) fn conn(&mut self) -> Conn<'_> {
@@ -297,6 +300,14 @@ impl Writer {
 }
 
 impl Tx {
+    /// What must not have changed for documents in memory to be current: which connection this is, and SQLite's number
+    /// that changes when another one has written. None where nothing is kept in memory.
+    pub(crate) async fn version(&mut self) -> Result<Option<(u64, i64)>> {
+        let Tx::Lite(writer) = self else { return Ok(None) };
+        let generation = writer.generation;
+        let row = writer.conn().row("PRAGMA data_version", args![]).await?;
+        row.map(|row| Ok((generation, row.int(0)?))).transpose()
+    }
     pub(crate) fn conn(&mut self) -> Conn<'_> {
         match self {
             Tx::Lite(writer) => Conn::Lite(&mut writer.conn),
@@ -307,11 +318,14 @@ impl Tx {
     pub(crate) async fn commit(self) -> Result<()> {
         match self {
             Tx::Lite(mut writer) => {
-                let done = writer.commit().await;
-                if done.is_err() {
-                    writer.rollback().await;
+                let Err(why) = writer.commit().await.map_err(unknown) else { return Ok(()) };
+                writer.rollback().await;
+                if matches!(why, StoreError::Indeterminate(_))
+                    && let Err(why) = writer.reopen().await
+                {
+                    tracing::error!(%why, "the database cannot be opened again after a failed commit");
                 }
-                done.map_err(unknown)
+                Err(why)
             }
             Tx::Pg(tx) => tx.commit().await.map_err(unknown),
         }

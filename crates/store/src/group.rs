@@ -52,8 +52,8 @@ pub(crate) struct Cache {
     pub(crate) docs: HashMap<Place, Option<Arc<Card>>>,
     /// Keys of all live documents of a kind.
     pub(crate) lists: HashMap<(Arc<str>, Kind), BTreeSet<String>>,
-    /// SQLite's number that changes when another connection has written.
-    pub(crate) version: Option<i64>,
+    /// What the documents were loaded under (see [`crate::database::Tx::version`]).
+    pub(crate) version: Option<(u64, i64)>,
 }
 
 impl Cache {

@@ -36,7 +36,7 @@ pub use decide::{Committed, FactRef, Request};
 pub use error::{Result, StoreError};
 pub use export::ExportCursor;
 pub use group::{DOCS_MAX, ROUNDS_MAX};
-pub use ledger::{LatestCheckpoint, Sequenced, StoredFact};
+pub use ledger::{LatestCheckpoint, SEQUENCER, Sequenced, StoredFact};
 pub use people::PersonRow;
 pub use read::{Counts, DocRow, Filter, Order, Page};
 pub use readings::{Reading, StoredReport};

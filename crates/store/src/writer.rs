@@ -5,7 +5,7 @@
 //! are tried alone, so that one command's trouble is not another's. Answers leave only after the commit.
 
 use crate::clock::Clock;
-use crate::database::{Conn, Db, args};
+use crate::database::{Db, Tx};
 use crate::decide::{Command, Committed};
 use crate::error::{Result, StoreError};
 use crate::flush::Witness;
@@ -145,7 +145,7 @@ async fn attempt(parts: &Parts, cache: &mut Cache, commands: &mut [Command]) -> 
         Ok(tx) => tx,
         Err(why) => return Err(Failed::Begin(why.into())),
     };
-    let filled = match fill(&mut tx.conn(), parts, cache, commands).await {
+    let filled = match fill(&mut tx, parts, cache, commands).await {
         Ok(filled) => filled,
         Err(why) => {
             tx.rollback().await;
@@ -184,18 +184,14 @@ fn visit(commands: &[Command], results: &[Result<Committed>], when: &str) {
     }
 }
 
-async fn fill(conn: &mut Conn<'_>, parts: &Parts, cache: &mut Cache, commands: &mut [Command]) -> Result<Filled> {
-    match conn {
-        Conn::Pg(_) => cache.clear(),
-        // Another process may have written: documents kept from earlier are then worth nothing.
-        Conn::Lite(_) => {
-            let version = conn.row("PRAGMA data_version", args![]).await?.map(|row| row.int(0)).transpose()?;
-            if cache.version != version {
-                cache.clear();
-                cache.version = version;
-            }
-        }
+async fn fill(tx: &mut Tx, parts: &Parts, cache: &mut Cache, commands: &mut [Command]) -> Result<Filled> {
+    // On SQLite another process may have written: documents kept from earlier are then worth nothing.
+    let version = tx.version().await?;
+    if version.is_none() || cache.version != version {
+        cache.clear();
+        cache.version = version;
     }
+    let conn = &mut tx.conn();
     let mut group = Group::new(cache, &parts.clock);
     group.prepare(conn, commands).await?;
     let mut results = Vec::with_capacity(commands.len());
@@ -212,16 +208,9 @@ async fn fill(conn: &mut Conn<'_>, parts: &Parts, cache: &mut Cache, commands: &
 /// After a commit without an answer: whether it was done, or `None` where nobody can tell.
 ///
 /// PostgreSQL: writes the same row again and undoes that. A row that is there refuses it; a transaction that still runs in
-/// an orphaned backend makes it wait. SQLite: a failed sync may or may not have reached the disk, nobody can tell; the
-/// connection that saw it is given up.
+/// an orphaned backend makes it wait. SQLite: a failed sync may or may not have reached the disk, nobody can tell.
 async fn resolve(parts: &Parts, witness: Option<Witness>) -> Option<bool> {
-    if let Db::Lite { writer, .. } = &parts.db {
-        if let Err(why) = writer.lock().await.reopen().await {
-            tracing::error!(%why, "the database cannot be opened again after a failed commit");
-        }
-        return None;
-    }
-    let witness = witness?;
+    let witness = witness.filter(|_| matches!(parts.db, Db::Pg(_)))?;
     let deadline = Instant::now() + PATIENCE;
     let mut attempt = 0;
     while Instant::now() < deadline {

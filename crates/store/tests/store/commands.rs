@@ -1,13 +1,14 @@
 //! Commands: streams, keys, rounds, refusals, locks, actions, lists.
 
 use crate::world::*;
-use holdpoint_domain::kernel::{Action, ActionChange, Decision, DocKey, Kind, Need, Refusal, Stop};
+use holdpoint_domain::kernel::{Action, ActionChange, Decision, DocKey, Kind, Need, Refusal, Stop, Timestamp, View};
 use holdpoint_domain::nouns::{Environment, Fact, Freeze, FreezeScope};
 use holdpoint_seal::digest::Digest;
-use holdpoint_store::{Filter, Order, Request, StoreError};
+use holdpoint_store::{Engine, Filter, Order, Request, Store, StoreError};
 use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 
 pub async fn streams_are_chained(world: World) {
@@ -205,7 +206,7 @@ pub async fn lists_show_what_the_group_changed(world: World) {
 pub async fn writes_need_a_lock(world: World) {
     let store = &world.store;
     declare(store, "dev", 1).await.expect("commits");
-    let looked = |view: &holdpoint_domain::kernel::View, now| {
+    let looked = |view: &View, now| {
         view.get::<Environment>("dev")?;
         declares("dev", 2)(view, now)
     };
@@ -214,7 +215,7 @@ pub async fn writes_need_a_lock(world: World) {
     let why = store.decide(&request(vec![]), declares("new", 2)).await.expect_err("not even looked at").to_string();
     assert!(why.contains("without a lock"), "{why}");
     // Known to be absent is enough.
-    let looked = |view: &holdpoint_domain::kernel::View, now| {
+    let looked = |view: &View, now| {
         view.get::<Environment>("new")?;
         declares("new", 2)(view, now)
     };
@@ -311,7 +312,7 @@ pub async fn pins_need_their_blob(world: World) {
     assert_eq!(store.blob_get(&digest).await.expect("reads").as_deref(), Some(b"log".as_slice()));
 }
 
-fn freeze(id: &str, from: jiff::Timestamp) -> Fact {
+fn freeze(id: &str, from: Timestamp) -> Fact {
     Fact::FreezeDeclared {
         id: id.parse().expect("an id"),
         name: id.to_owned(),
@@ -322,44 +323,90 @@ fn freeze(id: &str, from: jiff::Timestamp) -> Fact {
     }
 }
 
-/// A freeze takes the environment's row for itself, a lease shares it: whichever comes second sees the first. A lease
-/// that was granted after a freeze was committed would be the fault.
-pub async fn freeze_and_lease_exclude_each_other(world: World) {
+async fn declare_freeze(store: &Store, id: &'static str) -> i64 {
+    let frozen = Request { locks: vec![env("production"), DocKey::new(Kind::Freeze, id)], ..request(vec![]) };
+    let declared = store.decide(&frozen, move |_, now| {
+        let mut decision = Decision { answer: json!(now.as_microsecond()), ..Decision::default() };
+        decision.fact(Kind::Freeze, id, freeze(id, now));
+        Ok(decision)
+    });
+    declared.await.expect("a freeze is never refused").answer.as_i64().expect("an instant")
+}
+
+/// A decision that leases unless there is a freeze. It reads the list first and the guard row second, on purpose. On its
+/// `halt`-th call it says so and waits until it may go on, or for a while: where nobody else can write meanwhile.
+#[expect(clippy::disallowed_methods, reason = "a decision is not async; while this one waits, others must run")]
+fn lease(engine: Engine, halt: u32, halted: SyncSender<()>, go_on: Receiver<()>) -> impl for<'a> FnMut(&'a View, Timestamp) -> Result<Decision, Stop> + Send + 'static {
+    let mut calls = 0;
+    move |view, now| {
+        calls += 1;
+        if calls == halt {
+            halted.send(()).expect("the test listens");
+            let patience = Duration::from_millis(if engine == Engine::Sqlite { 400 } else { 10_000 });
+            _ = tokio::task::block_in_place(|| go_on.recv_timeout(patience));
+        }
+        let held = view.all::<Freeze>()?.iter().any(|freeze| freeze.holds(now));
+        view.get::<Environment>("production")?;
+        if held {
+            return Err(Refusal::new("FRZ", "frozen", "wait").into());
+        }
+        let mut decision = increments("leases")(view, now)?;
+        decision.answer = json!(now.as_microsecond());
+        Ok(decision)
+    }
+}
+
+async fn heard(receiver: Receiver<()>) {
+    tokio::task::spawn_blocking(move || receiver.recv()).await.expect("no panic").expect("the decision halts");
+}
+
+/// A freeze takes the environment's row for itself, a lease shares it: whichever comes second sees the first. Here the
+/// freeze is committed after the lease read the list of freezes and before it locked the row.
+pub async fn a_freeze_in_the_middle_of_a_lease_is_seen(world: World) {
     let (one, two) = (world.store.clone(), world.another().await);
     declare(&one, "production", 1).await.expect("commits");
-    for round in 0..12 {
-        let id = format!("frz_{round}");
-        let key = id.clone();
-        let frozen = Request { locks: vec![env("production"), DocKey::new(Kind::Freeze, &id)], ..request(vec![]) };
-        let freezes = one.decide(&frozen, move |_, now| {
-            let mut decision = Decision { answer: json!(now.as_microsecond()), ..Decision::default() };
-            decision.fact(Kind::Freeze, key.clone(), freeze(&key, now));
-            Ok(decision)
-        });
-        let leased = Request { locks: vec![env("leases")], ..request(vec![]) };
-        let leases = two.decide(&leased, |view, now| {
-            // On purpose the list first and the guard row second.
-            let held = view.all::<Freeze>()?.iter().any(|freeze| freeze.holds(now));
-            view.get::<Environment>("production")?;
-            if held {
-                return Err(Refusal::new("FRZ", "frozen", "wait").into());
-            }
-            let mut decision = increments("leases")(view, now)?;
-            decision.answer = json!(now.as_microsecond());
-            Ok(decision)
-        });
-        let (frozen, leased) = tokio::join!(freezes, leases);
-        let frozen_us = frozen.expect("a freeze is never refused").answer.as_i64();
-        if let Ok(leased) = leased {
-            assert!(leased.answer.as_i64() <= frozen_us, "leased at {} in a freeze from {frozen_us:?}", leased.answer);
+    let ((halted, hears), (goes, go_on)) = (sync_channel(1), sync_channel(1));
+    let engine = world.engine();
+    let leases = tokio::spawn(async move { two.decide(&request(vec![env("leases")]), lease(engine, 2, halted, go_on)).await });
+    heard(hears).await;
+    let frozen_us = declare_freeze(&one, "frz_1").await;
+    _ = goes.send(());
+    match leases.await.expect("no panic") {
+        Err(StoreError::Refused(_)) => {}
+        Ok(leased) => {
+            assert_eq!(world.engine(), Engine::Sqlite, "leased, though the freeze was committed before the row was locked");
+            assert!(leased.answer.as_i64() <= Some(frozen_us), "leased inside the freeze");
         }
-        let lift = move |_: &_, _| {
-            let mut decision = Decision::default();
-            decision.fact(Kind::Freeze, id.clone(), Fact::FreezeLifted { by: per("ada"), reason: Digest::of(b"r") });
-            Ok(decision)
-        };
-        one.decide(&Request { locks: vec![env("production"), DocKey::new(Kind::Freeze, format!("frz_{round}"))], ..request(vec![]) }, lift).await.expect("lifts");
+        Err(why) => panic!("{why:?}"),
     }
+}
+
+/// Here the lease holds the row: the freeze waits for its end and begins after it. Two leases do not wait for each other.
+pub async fn a_freeze_waits_for_a_lease_and_leases_do_not(world: World) {
+    let (one, two) = (world.store.clone(), world.another().await);
+    declare(&one, "production", 1).await.expect("commits");
+    let ((halted, hears), (goes, go_on)) = (sync_channel(1), sync_channel(1));
+    let engine = world.engine();
+    let leases = tokio::spawn(async move { two.decide(&request(vec![env("leases")]), lease(engine, 3, halted, go_on)).await });
+    heard(hears).await;
+    let freezes = tokio::spawn({
+        let one = one.clone();
+        async move { declare_freeze(&one, "frz_1").await }
+    });
+    if world.engine() == Engine::Postgres {
+        // A store of its own: commands that are queued together in one store share a transaction, and its waiting.
+        let (three, request) = (world.another().await, request(vec![env("other")]));
+        let other = three.decide(&request, |view, now| {
+            view.get::<Environment>("production")?;
+            increments("other")(view, now)
+        });
+        tokio::time::timeout(Duration::from_secs(5), other).await.expect("shares the row").expect("commits");
+    }
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert!(!freezes.is_finished(), "the freeze does not wait");
+    _ = goes.send(());
+    let leased_us = leases.await.expect("no panic").expect("leases").answer.as_i64().expect("an instant");
+    assert!(leased_us < freezes.await.expect("no panic"));
 }
 
 /// What one server writes, the other one decides on, also where it keeps documents in memory.

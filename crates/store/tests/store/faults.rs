@@ -126,6 +126,35 @@ async fn fill(folder: &std::path::Path) {
     store.blob_put(&vec![1u8; 1 << 20]).await.expect("works again");
 }
 
+/// Bytes of SQLite's file that change at rest: found at start, in the text of a fact and in the tree of a table.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn flipped_bytes_are_found_at_start() {
+    use sqlx::{Connection as _, Executor as _};
+    let world = World::new(holdpoint_store::Engine::Sqlite).await;
+    for number in 0..300 {
+        declare(&world.store, "dev", number).await.expect("commits");
+    }
+    assert_eq!(world.store.verify_start().await.expect("verifies").differences, []);
+    let path = world.folder.path().join("holdpoint.db");
+    let mut conn = sqlx::SqliteConnection::connect(&world.url).await.expect("connects");
+    conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").await.expect("all is in the file");
+    let whole = std::fs::read(&path).expect("reads");
+    let text = b"\"order\":177,";
+    let at = whole.windows(text.len()).position(|window| window == text).expect("the fact is in the file");
+    for (offset, value) in [(at + 9, b'2'), (at / 4096 * 4096 + 3, 0xff)] {
+        let copy = tempfile::tempdir().expect("a folder");
+        let mut bytes = whole.clone();
+        bytes[offset] = value;
+        std::fs::write(copy.path().join("holdpoint.db"), bytes).expect("writes");
+        let url = format!("sqlite:{}", copy.path().join("holdpoint.db").display());
+        // Refused at once, or opened and found.
+        if let Ok(store) = Store::open(&url, copy.path()).await {
+            let found = store.verify_start().await.map(|verified| verified.differences);
+            assert!(!found.as_ref().is_ok_and(Vec::is_empty), "{found:?}");
+        }
+    }
+}
+
 /// Another process holds SQLite's write lock again and again, sometimes longer than anyone likes to wait.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_held_write_lock_is_waited_for() {
@@ -159,7 +188,7 @@ async fn a_held_write_lock_is_waited_for() {
 
 /// `kill -9` of PostgreSQL under load, twice. Every answer is honest: what was acknowledged is there, what was refused is
 /// not, and a repeat with the same key has one effect.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
 async fn postgres_restarts_under_load() {
     let server = tokio::task::spawn_blocking(holdpoint_testkit::Postgres::alone).await.expect("PostgreSQL");
     let world = World::at(Some(server)).await;
@@ -191,11 +220,9 @@ async fn postgres_restarts_under_load() {
     }
     for _ in 0..2 {
         tokio::time::sleep(Duration::from_millis(700)).await;
-        tokio::task::block_in_place(|| {
-            server.kill();
-            std::thread::sleep(Duration::from_millis(400));
-            server.restart();
-        });
+        server.kill();
+        tokio::time::sleep(Duration::from_millis(400)).await;
+        server.restart();
     }
     tokio::time::sleep(Duration::from_millis(700)).await;
     stop.store(true, std::sync::atomic::Ordering::SeqCst);
