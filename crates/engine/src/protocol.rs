@@ -148,6 +148,8 @@ impl Engine {
         };
         let mut outcome = match told {
             _ if not_started => Outcome::NotStarted { reason: "the worker has proof that nothing was begun".to_owned() },
+            // Interrupted, and the step's own probe proved that the effect is not there.
+            Told::Failed { reason, outputs } if outputs.get("probed") == Some(&json!(false)) => Outcome::NotStarted { reason: clip(&reason, 2000) },
             Told::Done { outputs } => Outcome::Done { outputs },
             Told::Failed { reason, outputs } => Outcome::Failed { reason: clip(&reason, 2000), outputs },
             Told::Indeterminate { reason } => Outcome::Indeterminate { reason: clip(&reason, 2000) },

@@ -7,6 +7,9 @@ use crate::nouns::{
 };
 use serde_json::json;
 
+/// How often a step may be begun anew after proof that it had no effect; then a person looks.
+const STARTS_MAX: usize = 3;
+
 /// Applies a fact about a run and decides what comes next.
 pub fn after(view: &View, run: &Run, fact: Fact, now: Timestamp) -> Result<Decision, Stop> {
     let mut decision = Decision::default();
@@ -37,8 +40,18 @@ fn settle(view: &View, decision: &mut Decision, run: &mut Run, id: &str, now: Ti
     match step.state {
         StepState::Done => go_on(view, decision, run, now),
         StepState::Pending => {
-            // Proven not started: it may be leased anew.
-            enqueue(decision, run, &step.id, &step.spec);
+            // Proven not started: it may be leased anew, but not for ever.
+            let times = step.attempts.iter().filter(|attempt| matches!(attempt.outcome, Some(Outcome::NotStarted { .. }))).count();
+            if times < STARTS_MAX {
+                enqueue(decision, run, &step.id, &step.spec);
+            } else {
+                let cause = Cause {
+                    code: "ORC-012".to_owned(),
+                    sentence: format!("{:?} was interrupted {times} times before it had an effect", step.title),
+                    facts: json!({"step": step.id, "unblock": format!("find out what interrupts it, then: holdpoint release resume {}", run.id)}),
+                };
+                push(decision, run, Fact::RunHeld { cause }, now);
+            }
             Ok(())
         }
         StepState::Indeterminate => {
