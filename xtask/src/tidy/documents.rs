@@ -39,11 +39,13 @@ pub const REFUSALS: Rule = Rule {
     why: "every code that a refusal carries has its page, docs/refusals/CODE.md, which `holdpoint explain CODE` prints; no page is left over",
     check: |tree| {
         let uses = uses(tree);
-        let mut findings: Vec<_> = uses
-            .iter()
-            .filter(|(_, _, _, code)| !tree.has(&format!("docs/refusals/{code}.md")))
-            .map(|(path, text, position, code)| at(path, text, *position, format!("{code} has no docs/refusals/{code}.md")))
-            .collect();
+        let mut findings = Vec::new();
+        let mut missing = BTreeSet::new();
+        for (path, text, position, code) in &uses {
+            if !tree.has(&format!("docs/refusals/{code}.md")) && missing.insert(code.as_str()) {
+                findings.push(at(path, text, *position, format!("{code} has no docs/refusals/{code}.md")));
+            }
+        }
         let used: BTreeSet<&str> = uses.iter().map(|(_, _, _, code)| code.as_str()).collect();
         for (path, text) in tree.under("docs/refusals/", &[".md"]) {
             let name = path.trim_start_matches("docs/refusals/").trim_end_matches(".md");
