@@ -417,6 +417,18 @@ pub async fn two_stores_on_one_database(world: World) {
         two.decide(&request(vec![env("dev")]), increments("dev")).await.expect("commits");
     }
     assert_eq!(order(&one, "dev").await, 20);
+    // What is only looked at as well: nothing that is written would tell that it was old.
+    let looks = |view: &View, now| {
+        let seen = view.get::<Environment>("dev")?.map_or(0, |environment| environment.spec.order);
+        let mut decision = increments("looks")(view, now)?;
+        decision.answer = json!(seen);
+        Ok(decision)
+    };
+    for expected in 20..25 {
+        let seen = two.decide(&request(vec![env("looks")]), looks).await.expect("commits");
+        assert_eq!(seen.answer, json!(expected));
+        one.decide(&request(vec![env("dev")]), increments("dev")).await.expect("commits");
+    }
     assert_eq!(one.instance(), two.instance());
 }
 

@@ -4,6 +4,8 @@ use crate::world::*;
 use holdpoint_seal::digest::Digest;
 use holdpoint_store::{Request, SCHEMA_VERSION, Store, StoreError};
 use std::process::{Command, ExitStatus};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
 pub async fn newer_schemas_are_refused(world: World) {
@@ -186,6 +188,74 @@ async fn a_held_write_lock_is_waited_for() {
     assert_eq!(world.store.rebuild_compare().await.expect("compares"), []);
 }
 
+/// Where a [`cutter`] cuts a connection.
+#[derive(Clone, Copy, PartialEq)]
+enum Cut {
+    /// The commit never arrives.
+    BeforeCommit,
+    /// The commit is done, its answer never arrives.
+    AfterCommit,
+}
+
+/// Stands between store and server and cuts the connection at each of the first `cuts` commits.
+async fn cutter(port: u16, cut: Cut, cuts: Arc<AtomicI64>) -> u16 {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("binds");
+    let own = listener.local_addr().expect("an address").port();
+    tokio::spawn(async move {
+        while let Ok((client, _)) = listener.accept().await {
+            let server = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.expect("connects");
+            tokio::spawn(pass(client, server, cut, Arc::clone(&cuts)));
+        }
+    });
+    own
+}
+
+async fn pass(mut client: tokio::net::TcpStream, mut server: tokio::net::TcpStream, cut: Cut, cuts: Arc<AtomicI64>) {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let (mut asked, mut answered) = (vec![0; 1 << 16], vec![0; 1 << 16]);
+    loop {
+        tokio::select! {
+            read = client.read(&mut asked) => {
+                let Ok(length @ 1..) = read else { return };
+                let is_commit = asked[..length].windows(6).any(|window| window == b"COMMIT") && cuts.fetch_sub(1, Ordering::SeqCst) > 0;
+                if is_commit && cut == Cut::BeforeCommit {
+                    return;
+                }
+                server.write_all(&asked[..length]).await.expect("writes");
+                if is_commit {
+                    _ = server.read(&mut answered).await;
+                    return;
+                }
+            }
+            read = server.read(&mut answered) => {
+                let Ok(length @ 1..) = read else { return };
+                _ = client.write_all(&answered[..length]).await;
+            }
+        }
+    }
+}
+
+/// Commands without a key, whose commit is lost on the way there or on the way back: one effect each, and an answer.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn lost_commits_have_one_effect() {
+    for cut in [Cut::BeforeCommit, Cut::AfterCommit] {
+        let world = World::new(holdpoint_store::Engine::Postgres).await;
+        let server = world.postgres.as_ref().expect("a server");
+        let cuts = Arc::new(AtomicI64::new(0));
+        let port = cutter(server.port(), cut, Arc::clone(&cuts)).await;
+        let url = world.url.replace(&server.port().to_string(), &port.to_string());
+        let store = Store::open(&url, &world.blobs()).await.expect("opens");
+        cuts.store(5, Ordering::SeqCst);
+        for number in 1..=8u32 {
+            let committed = store.decide(&request(vec![env("dev")]), increments("dev")).await.expect("commits");
+            assert_eq!((committed.answer["order"].as_u64(), committed.replayed), (Some(u64::from(number)), false));
+        }
+        assert!(cuts.load(Ordering::SeqCst) <= 0, "nothing was cut");
+        assert_eq!(order(&world.store, "dev").await, 8);
+        assert_eq!(world.store.rebuild_compare().await.expect("compares"), []);
+    }
+}
+
 /// `kill -9` of PostgreSQL under load, twice. Every answer is honest: what was acknowledged is there, what was refused is
 /// not, and a repeat with the same key has one effect.
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
@@ -193,14 +263,14 @@ async fn postgres_restarts_under_load() {
     let server = tokio::task::spawn_blocking(holdpoint_testkit::Postgres::alone).await.expect("PostgreSQL");
     let world = World::at(Some(server)).await;
     let server = world.postgres.as_ref().expect("a server");
-    let stop = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let stop = Arc::new(AtomicBool::new(false));
     let mut tasks = tokio::task::JoinSet::new();
     for worker in 0..8 {
-        let (store, stop) = (world.store.clone(), std::sync::Arc::clone(&stop));
+        let (store, stop) = (world.store.clone(), Arc::clone(&stop));
         tasks.spawn(async move {
             let (mut effects, mut unsure, mut failed) = (0u32, 0u32, 0u32);
             for number in 0.. {
-                if stop.load(std::sync::atomic::Ordering::SeqCst) {
+                if stop.load(Ordering::SeqCst) {
                     break;
                 }
                 let key = Some((format!("{worker}-{number}"), Digest::of(b"body")));
@@ -225,7 +295,7 @@ async fn postgres_restarts_under_load() {
         server.restart();
     }
     tokio::time::sleep(Duration::from_millis(700)).await;
-    stop.store(true, std::sync::atomic::Ordering::SeqCst);
+    stop.store(true, Ordering::SeqCst);
     let mut total = (0, 0, 0);
     while let Some(done) = tasks.join_next().await {
         let (effects, unsure, failed) = done.expect("no panic");
