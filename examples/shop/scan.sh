@@ -20,6 +20,6 @@ cd "$dir"
 messages=$(mktemp)
 trap 'rm -f "$messages"' EXIT
 # Denied lints make clippy fail, which is not a failed scan: the messages decide.
-cargo clippy --quiet --locked --workspace --keep-going --message-format=json >"$messages" || true
+./in-turn.sh cargo clippy --quiet --locked --workspace --keep-going --message-format=json >"$messages" || true
 grep -q '"reason":"build-finished"' "$messages" || { echo "scan.sh: clippy did not finish" >&2; exit 3; }
 "$tools/bin/clippy-sarif" --input "$messages" --output "$out"

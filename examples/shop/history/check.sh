@@ -3,6 +3,7 @@
 #   - its own tests pass, also those of the defective versions
 #   - the planted finding is the only one of level error, and only in v1.0.0-planted
 #   - nothing but /healthz reads the version
+#   - each commit gets its own program, also in a shared target folder
 #   history/check.sh [TAG…]      WORK names a folder to keep between runs, TOOLS that of scan.sh
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -34,4 +35,17 @@ print(" ".join(f"{rule}@{file}" for rule, file in sorted(places)))' "$work/$tag.
         || complain "the version is read more than once"
     echo "$tag: $tests, errors found: ${errors:-none}"
 done
+
+# Checkouts of one version in one target folder: each has to get its own program.
+tag=v1.2.0
+digests=$(for variant in good errors-30 errors-3 latency; do
+    rm -rf "$work/$variant"
+    git clone --quiet --branch "v1.2.0-$variant" "$work/shop" "$work/$variant" 2>/dev/null
+done
+for variant in good errors-30 errors-3 latency good; do
+    "$work/$variant/build.sh" orders
+    sha256sum <"$work/$variant/out/orders"
+done)
+[ "$(echo "$digests" | sort -u | wc -l)" = 4 ] || complain "four variants, but not four programs: $digests"
+[ "$(echo "$digests" | sed -n 1p)" = "$(echo "$digests" | sed -n 5p)" ] || complain "the same commit built twice differs"
 exit $bad

@@ -88,7 +88,7 @@ class Repository:
 
 
 def first_version(shop):
-    shop.take("rustfmt.toml", "clippy.toml", ".gitignore", "build.sh", "client")
+    shop.take("rustfmt.toml", "clippy.toml", ".gitignore", "build.sh", "in-turn.sh", "client")
     shop.members()
     shop.commit(MARY, "2026-10-05T09:12:00+0200", "Client: an open-model crowd and its journal")
 

@@ -18,6 +18,7 @@ import time
 import xml.etree.ElementTree as ET
 from datetime import datetime, timezone
 
+ROOT = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 RESULT = re.compile(r"^test (.+?)(?: - should panic)? \.\.\. (ok|FAILED|ignored)", re.M)
 OUTPUT = re.compile(r"^---- (.+?) stdout ----\n(.*?)(?=^---- |^failures:|\Z)", re.M | re.S)
 # Characters that XML 1.0 cannot carry, such as the escape of coloured output.
@@ -65,12 +66,15 @@ def run(name, executable, folder):
 
 
 def main():
+    turn = os.path.join(ROOT, "in-turn.sh")
+    if os.environ.get("IN_TURN") != ROOT and os.path.exists(turn):
+        os.execv(turn, [turn, sys.executable, os.path.abspath(__file__), *sys.argv[1:]])
     arguments = argparse.ArgumentParser(description="Runs the tests of the workspace and writes JUnit XML.")
     arguments.add_argument("--out", default="report.xml")
     arguments.add_argument("--package", action="append", default=[])
     arguments = arguments.parse_args()
     out = os.path.abspath(arguments.out)
-    os.chdir(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    os.chdir(ROOT)
     suites = [suite for suite in (run(*program) for program in programs(arguments.package)) if suite is not None]
     root = ET.Element("testsuites", name="shop")
     root.extend(suites)
