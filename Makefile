@@ -85,8 +85,8 @@ kill-points: setup ## Kill the server at every named durable step; an unvisited 
 proxy-survives: setup ## Kill the server, then the proxy, under load
 	@$(CARGO) xtask test --only proxy_survives
 
-bench: setup ## Side by side with other programs; JOB=name runs one
-	@bench/run $(JOB)
+bench: setup ## Side by side with other programs; JOB=name runs one (bench/NAME/run.py)
+	@for job in $(if $(JOB),bench/$(JOB)/run.py,$(wildcard bench/*/run.py)); do python3 $$job; done
 
 fresh: ## Clone into a temporary folder and run both README commands there
 	@$(CARGO) xtask fresh $(ARGS)

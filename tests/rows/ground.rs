@@ -1,7 +1,7 @@
 //! The ground that rows stand on: a database that answers, a browser that sees and judges a page. No row of its own.
 
 use holdpoint_testkit::pages::Pages;
-use holdpoint_testkit::{Browser, Client, Postgres, needs};
+use holdpoint_testkit::{Browser, Client, Holdpoint, Postgres, needs};
 
 #[test]
 fn postgres_answers() {
@@ -59,4 +59,15 @@ fn a_client_keeps_its_session_and_says_what_it_does_once() {
     assert_eq!(seen[2].headers["authorization"], "Bearer t7");
     assert!(!seen[2].headers.contains_key("x-holdpoint-csrf"));
     assert_ne!(seen[1].headers["idempotency-key"], seen[2].headers["idempotency-key"]);
+}
+
+#[test]
+fn the_server_starts_answers_and_comes_back_after_a_kill() {
+    let mut server = Holdpoint::start();
+    let root = server.administrator();
+    assert_eq!(root.get("/healthz").status, 200);
+    server.kill();
+    server.restart();
+    root.get("/v1/me").ok();
+    server.check_ledger(&root);
 }

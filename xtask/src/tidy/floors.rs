@@ -16,10 +16,7 @@ const FLOOR: [(&str, u8); 9] = [
     ("holdpoint", 5),
 ];
 /// What the floors alone would permit, and must not be.
-const NEVER: [(&str, &str, &str); 2] = [
-    ("domain", "inspect", "domain judges evidence, not documents"),
-    ("api", "executors", "only the engine and the binary touch the outside"),
-];
+const NEVER: [(&str, &str, &str); 1] = [("domain", "inspect", "domain judges evidence, not documents")];
 pub const PURE_CRATES: [&str; 4] = ["seal", "domain", "analysis", "inspect"];
 
 /// (section, package) pairs of a Cargo.toml's dependency tables.
