@@ -146,6 +146,7 @@ pub fn random_id() -> String {
     let mut bytes = [0_u8; 8];
     match getrandom::fill(&mut bytes) {
         Ok(()) => hex::encode(bytes),
+        // tidy-allow(panics): identifiers that could repeat would be worse than no server
         Err(why) => panic!("the operating system has no randomness: {why}"),
     }
 }

@@ -29,6 +29,14 @@ pub fn start(view: &View, ask: &StartBuild) -> Result<Decision, Stop> {
     let build = service.spec.components.get(&ask.component).and_then(|component| component.build.clone()).ok_or_else(|| {
         Refusal::new("BLD-001", format!("service {} has no component {:?} with a build", ask.service, ask.component), "add `build:` to the component")
     })?;
+    if let Some(registered) = build.repository.as_ref().filter(|registered| **registered != ask.repository) {
+        return Err(Refusal::new(
+            "BLD-003",
+            format!("{} of {} is built from {registered}, not from {:?}", ask.component, ask.service, ask.repository),
+            "build from the registered repository, or change it in the organisation folder",
+        )
+        .into());
+    }
     for (what, id) in [("commit", Some(&ask.commit)), ("base", ask.base.as_ref())] {
         if id.is_some_and(|id| !is_object_id(id)) {
             return Err(Refusal::new(

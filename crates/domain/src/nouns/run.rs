@@ -211,7 +211,7 @@ pub struct Run {
     pub by: Option<PersonId>,
     pub opened_at: Timestamp,
     pub ended_at: Option<Timestamp>,
-    /// Number of facts so far; the next lease's token.
+    /// Position of the stream's last fact, from 1; the next lease's token is one more.
     pub position: u64,
 }
 
@@ -284,8 +284,8 @@ impl Noun for Run {
         })
     }
     fn apply(&mut self, fact: &Fact, at: Timestamp) {
-        let token = self.position;
         self.position += 1;
+        let token = self.position;
         match fact {
             Fact::StepLeased { step, attempt, worker, .. } => {
                 let new = Attempt { id: attempt.clone(), token, worker: worker.clone(), leased_at: at, finished_at: None, outcome: None, log: None };

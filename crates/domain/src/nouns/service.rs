@@ -23,6 +23,9 @@ fn health_timeout() -> Span { Span::from_s(30) }
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Build {
+    /// The one repository this component is built from; when set, a build from another is refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repository: Option<String>,
     pub command: Vec<String>,
     /// Component or file name -> path of the product, relative to the checkout.
     pub artifacts: BTreeMap<String, String>,

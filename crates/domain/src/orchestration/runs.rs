@@ -91,7 +91,7 @@ pub fn lease(view: &View, ask: &LeaseStep, now: Timestamp) -> Result<Decision, S
     }
     let number = step.attempts.len() + usize::from(mode == Mode::Start);
     let attempt = format!("att_{}_{}_{number}", run.id.as_str().trim_start_matches(RunId::PREFIX), step.id);
-    let token = run.position;
+    let token = run.position + 1;
     let mut decision = Decision {
         answer: json!({"attempt": attempt, "token": token, "mode": mode, "run": run, "step": step.id}),
         ..Decision::default()
