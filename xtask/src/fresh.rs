@@ -57,7 +57,7 @@ fn run_one(clone: &Path, command: &str, round: &str) -> Result<serde_json::Value
         .args(words)
         .current_dir(clone)
         // The demo stays open for its reader; here nobody reads, so it ends after its last act.
-        .env("HOLDPOINT_DEMO_EXIT", "1")
+        .env("DEMO_EXIT", "1")
         // What the outer cargo says about this crate must not reach the inner one.
         .env_remove("CARGO_MANIFEST_DIR")
         .env_remove("CARGO_TARGET_DIR")

@@ -1,8 +1,8 @@
 //! Evidence that a stage asks for: one selection, read by the gates and by what an approval binds to.
 
 use crate::gate::Question;
-use crate::nouns::{Author, EvidenceItem, Summary};
 use crate::kernel::PersonId;
+use crate::nouns::{Author, EvidenceItem, Summary};
 use holdpoint_seal::digest::Digest;
 use std::collections::BTreeMap;
 

@@ -84,7 +84,9 @@ impl Condition {
     pub fn atoms(&self) -> Vec<&Atom> {
         match self {
             Condition::Atom(atom) => vec![atom],
-            Condition::All(parts) | Condition::Any(parts) | Condition::AtLeast(_, parts) => parts.iter().flat_map(Condition::atoms).collect(),
+            Condition::All(parts) | Condition::Any(parts) | Condition::AtLeast(_, parts) => {
+                parts.iter().flat_map(Condition::atoms).collect()
+            }
         }
     }
 }

@@ -5,7 +5,8 @@
 
 use crate::kernel::{Actor, Decision, DocKey, Kind, Need, Noun, Refusal, Stop, View};
 use crate::nouns::{
-    Environment, EnvironmentSpec, Fact, Person, PersonSpec, Pipeline, PipelineSpec, Promotion, Service, ServiceSpec, Strategy, Window, WindowSpec,
+    Environment, EnvironmentSpec, Fact, Person, PersonSpec, Pipeline, PipelineSpec, Promotion, Service, ServiceSpec, Strategy, Window,
+    WindowSpec,
 };
 use crate::planning;
 use holdpoint_analysis::graph;
@@ -191,7 +192,13 @@ fn declared_or_known<T: Noun>(view: &View, name: &str, declared: bool) -> Result
 fn check_service(view: &View, spec: &ServiceSpec, seen: &BTreeSet<DocKey>) -> Result<(), Stop> {
     let here = seen.contains(&DocKey::new(Kind::Pipeline, spec.pipeline.as_str()));
     if !declared_or_known::<Pipeline>(view, &spec.pipeline, here)? {
-        return Err(wrong(Kind::Service, &spec.name, "pipeline", format!("there is no pipeline {:?}", spec.pipeline), "declare it, or name one that is declared"));
+        return Err(wrong(
+            Kind::Service,
+            &spec.name,
+            "pipeline",
+            format!("there is no pipeline {:?}", spec.pipeline),
+            "declare it, or name one that is declared",
+        ));
     }
     if spec.components.is_empty() {
         return Err(wrong(Kind::Service, &spec.name, "components", "a service has at least one component", "declare one"));
@@ -200,10 +207,22 @@ fn check_service(view: &View, spec: &ServiceSpec, seen: &BTreeSet<DocKey>) -> Re
     let mut edges: Vec<Vec<usize>> = Vec::new();
     for (name, component) in &spec.components {
         if component.run.is_empty() {
-            return Err(wrong(Kind::Service, &spec.name, &format!("components.{name}.run"), "an empty command runs nothing", "give the argument vector"));
+            return Err(wrong(
+                Kind::Service,
+                &spec.name,
+                &format!("components.{name}.run"),
+                "an empty command runs nothing",
+                "give the argument vector",
+            ));
         }
         if component.instances == 0 || component.instances > 100 {
-            return Err(wrong(Kind::Service, &spec.name, &format!("components.{name}.instances"), "expected 1 to 100 instances", "give a number in that range"));
+            return Err(wrong(
+                Kind::Service,
+                &spec.name,
+                &format!("components.{name}.instances"),
+                "expected 1 to 100 instances",
+                "give a number in that range",
+            ));
         }
         let mut after = Vec::new();
         for before in &component.after {
@@ -211,25 +230,49 @@ fn check_service(view: &View, spec: &ServiceSpec, seen: &BTreeSet<DocKey>) -> Re
                 Some(index) => after.push(index),
                 None => {
                     let path = format!("components.{name}.after");
-                    return Err(wrong(Kind::Service, &spec.name, &path, format!("{name} comes after {before:?}, which is no component"), "name a component of this service"));
+                    return Err(wrong(
+                        Kind::Service,
+                        &spec.name,
+                        &path,
+                        format!("{name} comes after {before:?}, which is no component"),
+                        "name a component of this service",
+                    ));
                 }
             }
         }
         edges.push(after);
     }
     graph::waves(&edges).map(|_| ()).map_err(|why| {
-        wrong(Kind::Service, &spec.name, "components", format!("the order of components has a cycle: {why:?} of {names:?}"), "take one `after` out")
+        wrong(
+            Kind::Service,
+            &spec.name,
+            "components",
+            format!("the order of components has a cycle: {why:?} of {names:?}"),
+            "take one `after` out",
+        )
     })
 }
 
 fn check_environment(view: &View, spec: &EnvironmentSpec, declared: &[Declaration]) -> Result<(), Stop> {
     if holdpoint_analysis::calendar::zone(&spec.zone).is_err() {
-        return Err(wrong(Kind::Environment, &spec.name, "zone", format!("there is no time zone {:?}", spec.zone), "use an IANA name such as Europe/Berlin"));
+        return Err(wrong(
+            Kind::Environment,
+            &spec.name,
+            "zone",
+            format!("there is no time zone {:?}", spec.zone),
+            "use an IANA name such as Europe/Berlin",
+        ));
     }
     for name in &spec.windows {
         let here = declared.iter().any(|one| matches!(one, Declaration::Window(window) if window.name == *name));
         if !declared_or_known::<Window>(view, name, here)? {
-            return Err(wrong(Kind::Environment, &spec.name, "windows", format!("there is no window {name:?}"), "declare it, or name one that is declared"));
+            return Err(wrong(
+                Kind::Environment,
+                &spec.name,
+                "windows",
+                format!("there is no window {name:?}"),
+                "declare it, or name one that is declared",
+            ));
         }
     }
     if let Some(traffic) = &spec.traffic
@@ -248,7 +291,13 @@ fn check_pipeline(view: &View, spec: &PipelineSpec, declared: &[Declaration]) ->
     for (at, stage) in spec.stages.iter().enumerate() {
         let path = |part: &str| format!("stages[{at}].{part}");
         if !places.insert(&stage.environment) {
-            return Err(wrong(Kind::Pipeline, &spec.name, &path("environment"), format!("environment {} has two stages", stage.environment), "keep one"));
+            return Err(wrong(
+                Kind::Pipeline,
+                &spec.name,
+                &path("environment"),
+                format!("environment {} has two stages", stage.environment),
+                "keep one",
+            ));
         }
         let here = declared.iter().find_map(|one| match one {
             Declaration::Environment(place) if place.name == stage.environment => Some(place.production),
@@ -259,29 +308,65 @@ fn check_pipeline(view: &View, spec: &PipelineSpec, declared: &[Declaration]) ->
             None => match view.all::<Environment>()?.into_iter().find(|place| place.spec.name == stage.environment) {
                 Some(place) => place.spec.production,
                 None => {
-                    return Err(wrong(Kind::Pipeline, &spec.name, &path("environment"), format!("there is no environment {:?}", stage.environment), "declare it"));
+                    return Err(wrong(
+                        Kind::Pipeline,
+                        &spec.name,
+                        &path("environment"),
+                        format!("there is no environment {:?}", stage.environment),
+                        "declare it",
+                    ));
                 }
             },
         };
         if production && stage.promotion == Promotion::Automatic {
-            return Err(wrong(Kind::Pipeline, &spec.name, &path("promotion"), "production always needs a named person", "use promotion: manual"));
+            return Err(wrong(
+                Kind::Pipeline,
+                &spec.name,
+                &path("promotion"),
+                "production always needs a named person",
+                "use promotion: manual",
+            ));
         }
         let rollout = &stage.rollout;
         if rollout.strategy == Strategy::Canary {
             let rising = rollout.steps.windows(2).all(|pair| pair[0] < pair[1]);
             if rollout.steps.last() != Some(&100) || rollout.steps.first() == Some(&0) || !rising {
-                return Err(wrong(Kind::Pipeline, &spec.name, &path("rollout.steps"), format!("expected rising percentages that end at 100, found {:?}", rollout.steps), "for example [5, 25, 100]"));
+                return Err(wrong(
+                    Kind::Pipeline,
+                    &spec.name,
+                    &path("rollout.steps"),
+                    format!("expected rising percentages that end at 100, found {:?}", rollout.steps),
+                    "for example [5, 25, 100]",
+                ));
             }
             if rollout.interval.ms() == 0 || rollout.hold < rollout.interval {
-                return Err(wrong(Kind::Pipeline, &spec.name, &path("rollout.hold"), "the hold is shorter than one interval", "give a longer hold"));
+                return Err(wrong(
+                    Kind::Pipeline,
+                    &spec.name,
+                    &path("rollout.hold"),
+                    "the hold is shorter than one interval",
+                    "give a longer hold",
+                ));
             }
         }
         if !(rollout.alpha > 0.0 && rollout.alpha < 0.5) {
-            return Err(wrong(Kind::Pipeline, &spec.name, &path("rollout.alpha"), format!("expected a chance above 0 and below 0.5, found {}", rollout.alpha), "0.05 is usual"));
+            return Err(wrong(
+                Kind::Pipeline,
+                &spec.name,
+                &path("rollout.alpha"),
+                format!("expected a chance above 0 and below 0.5, found {}", rollout.alpha),
+                "0.05 is usual",
+            ));
         }
         for step in stage.steps_before.iter().chain(&stage.steps_after) {
             if step.command.is_empty() == step.http.is_none() {
-                return Err(wrong(Kind::Pipeline, &spec.name, &path("steps"), format!("step {:?} needs either command or http", step.name), "give one of the two"));
+                return Err(wrong(
+                    Kind::Pipeline,
+                    &spec.name,
+                    &path("steps"),
+                    format!("step {:?} needs either command or http", step.name),
+                    "give one of the two",
+                ));
             }
         }
         for trigger in &stage.triggers {
@@ -295,11 +380,23 @@ fn check_trigger(spec: &PipelineSpec, at: usize, trigger: &crate::nouns::Trigger
     const METRICS: [&str; 3] = ["error-ratio", "latency-p99-ms", "requests"];
     let path = format!("stages[{at}].triggers");
     if !METRICS.contains(&trigger.metric.as_str()) {
-        return Err(wrong(Kind::Pipeline, &spec.name, &path, format!("there is no metric {:?}", trigger.metric), format!("one of {}", METRICS.join(", "))));
+        return Err(wrong(
+            Kind::Pipeline,
+            &spec.name,
+            &path,
+            format!("there is no metric {:?}", trigger.metric),
+            format!("one of {}", METRICS.join(", ")),
+        ));
     }
     let needs = trigger.test != crate::nouns::Test::Canary;
     if needs != trigger.threshold.is_some() {
-        return Err(wrong(Kind::Pipeline, &spec.name, &path, format!("trigger on {}: above and below need a threshold, canary has none", trigger.metric), "give or drop the threshold"));
+        return Err(wrong(
+            Kind::Pipeline,
+            &spec.name,
+            &path,
+            format!("trigger on {}: above and below need a threshold, canary has none", trigger.metric),
+            "give or drop the threshold",
+        ));
     }
     Ok(())
 }

@@ -90,8 +90,13 @@ fn release(memory: &mut Memory, version: &str) {
     memory.decide(|view, _| releases::create(view, &ask)).expect("created");
     for name in ["orders", "storefront"] {
         let summary = Summary::Provenance {
-            repository: "shop".to_owned(), commit: "c07d".repeat(10), builder: "build".to_owned(), level: 1,
-            authors: vec![Author { person: person("ada"), commits: vec!["c07d".repeat(10), "4f1c".repeat(10)] }], unknown_authors: vec![], commits: 2,
+            repository: "shop".to_owned(),
+            commit: "c07d".repeat(10),
+            builder: "build".to_owned(),
+            level: 1,
+            authors: vec![Author { person: person("ada"), commits: vec!["c07d".repeat(10), "4f1c".repeat(10)] }],
+            unknown_authors: vec![],
+            commits: 2,
         };
         evidence(memory, &digest(&format!("{name} {version}")), &format!("prov {name} {version}"), summary);
     }
@@ -101,8 +106,13 @@ fn release(memory: &mut Memory, version: &str) {
 
 fn evidence(memory: &mut Memory, subject: &Digest, envelope: &str, summary: Summary) {
     let ask = ReceiveEvidence {
-        id: format!("evd_{}", &digest(envelope).hex()[..12]).parse().expect("id"), subjects: vec![subject.clone()], predicate_type: "urn:test".to_owned(),
-        envelope: digest(envelope), signer: "key".to_owned(), summary, actor: actor("linus"),
+        id: format!("evd_{}", &digest(envelope).hex()[..12]).parse().expect("id"),
+        subjects: vec![subject.clone()],
+        predicate_type: "urn:test".to_owned(),
+        envelope: digest(envelope),
+        signer: "key".to_owned(),
+        summary,
+        actor: actor("linus"),
     };
     memory.decide(|view, _| intake::receive(view, &ask)).expect("received");
 }
@@ -115,7 +125,9 @@ fn tests(memory: &mut Memory, manifest: &Digest, failed: u32, envelope: &str) {
 fn report(memory: &mut Memory, version: &str, environment: &str) -> holdpoint_domain::gate::Report {
     let (id, place) = (format!("rel_shop-{version}"), environment.to_owned());
     let answer = memory
-        .decide(|view, now| gates::report(view, &id, &place, None, now).map(|report| holdpoint_domain::kernel::Decision::unchanged(json!(report))))
+        .decide(|view, now| {
+            gates::report(view, &id, &place, None, now).map(|report| holdpoint_domain::kernel::Decision::unchanged(json!(report)))
+        })
         .expect("asked");
     serde_json::from_value(answer).expect("a report")
 }
@@ -123,8 +135,13 @@ fn report(memory: &mut Memory, version: &str, environment: &str) -> holdpoint_do
 fn approve(memory: &mut Memory, who: &str, version: &str) -> Result<Value, Refusal> {
     let report = report(memory, version, "production");
     let vote = Vote {
-        release: format!("rel_shop-{version}"), environment: "production".to_owned(), manifest_digest: report.manifest_digest, evidence_root: report.evidence_root,
-        state: ApprovalState::Given, comment: None, actor: actor(who),
+        release: format!("rel_shop-{version}"),
+        environment: "production".to_owned(),
+        manifest_digest: report.manifest_digest,
+        evidence_root: report.evidence_root,
+        state: ApprovalState::Given,
+        comment: None,
+        actor: actor(who),
     };
     memory.decide(|view, now| approvals::vote(view, &vote, now))
 }
@@ -148,14 +165,22 @@ fn lease(memory: &mut Memory, id: &str) -> Result<Value, Refusal> {
 
 fn tell(memory: &mut Memory, leased: &Value, outcome: Outcome) -> Result<Value, Refusal> {
     let told = runs::Report {
-        run: leased["run"]["id"].as_str().expect("run").to_owned(), step: leased["step"].as_str().expect("step").to_owned(),
-        attempt: leased["attempt"].as_str().expect("attempt").to_owned(), token: leased["token"].as_u64().expect("token"), outcome, log: None,
+        run: leased["run"]["id"].as_str().expect("run").to_owned(),
+        step: leased["step"].as_str().expect("step").to_owned(),
+        attempt: leased["attempt"].as_str().expect("attempt").to_owned(),
+        token: leased["token"].as_u64().expect("token"),
+        outcome,
+        log: None,
     };
     memory.decide(|view, now| runs::report(view, &told, now))
 }
 
 fn done(step: &str) -> Outcome {
-    let outputs = if step.ends_with(".start") || step.ends_with("start-old") { json!({"instances": [{"name": format!("i-{step}"), "address": "127.0.0.1:9"}]}) } else { json!({}) };
+    let outputs = if step.ends_with(".start") || step.ends_with("start-old") {
+        json!({"instances": [{"name": format!("i-{step}"), "address": "127.0.0.1:9"}]})
+    } else {
+        json!({})
+    };
     Outcome::Done { outputs }
 }
 
@@ -227,8 +252,13 @@ fn a_failed_comparison_brings_traffic_back_first() {
     go(&mut memory, "run_p2", "watch-5");
     let leased = lease(&mut memory, "run_p2").expect("the watcher's lease");
     let found = watch::Finding {
-        run: "run_p2".to_owned(), step: "watch-5".to_owned(), token: leased["token"].as_u64().expect("token"), verdict: "fail".to_owned(),
-        sentence: "errors 2.9 % against 0.0 %".to_owned(), series: digest("series"), trigger: None,
+        run: "run_p2".to_owned(),
+        step: "watch-5".to_owned(),
+        token: leased["token"].as_u64().expect("token"),
+        verdict: "fail".to_owned(),
+        sentence: "errors 2.9 % against 0.0 %".to_owned(),
+        series: digest("series"),
+        trigger: None,
     };
     memory.decide(|view, now| watch::judge(view, &found, now)).expect("judged");
     let turned = run(&memory, "run_p2");
@@ -246,8 +276,13 @@ fn a_failed_comparison_brings_traffic_back_first() {
 fn freeze(memory: &mut Memory, environment: &str) {
     let from: Timestamp = NOON.parse().expect("instant");
     let ask = DeclareFreeze {
-        id: "frz_close".parse().expect("id"), name: "Quarter close".to_owned(), scope: FreezeScope { environments: vec![environment.to_owned()], services: vec![] },
-        from, until: from.checked_add(jiff::SignedDuration::from_hours(48)).expect("in range"), reason: note("books close"), actor: actor("grace"),
+        id: "frz_close".parse().expect("id"),
+        name: "Quarter close".to_owned(),
+        scope: FreezeScope { environments: vec![environment.to_owned()], services: vec![] },
+        from,
+        until: from.checked_add(jiff::SignedDuration::from_hours(48)).expect("in range"),
+        reason: note("books close"),
+        actor: actor("grace"),
     };
     memory.decide(|view, _| freezes::declare(view, &ask)).expect("declared");
 }
@@ -271,7 +306,8 @@ fn a_freeze_declared_in_mid_run_holds_the_next_forward_step_and_lifting_it_goes_
 fn changed_content_voids_an_approval() {
     let mut memory = second();
     // Before its run is opened anew: amend, and the approval is void with the reason.
-    let now: Digest = memory.state(Kind::Release, "rel_shop-1.1.0")["manifests"][0]["digest"].as_str().expect("digest").parse().expect("digest");
+    let now: Digest =
+        memory.state(Kind::Release, "rel_shop-1.1.0")["manifests"][0]["digest"].as_str().expect("digest").parse().expect("digest");
     let change = releases::Amendment { config: [("db.pool".to_owned(), Some("40".to_owned()))].into(), ..Default::default() };
     let answer = memory.decide(|view, _| releases::amend(view, "rel_shop-1.1.0", &now, &change, &actor("linus"))).expect("amended");
     assert_eq!(answer["diff"][0]["path"], "config.db.pool");
@@ -293,7 +329,8 @@ fn new_evidence_voids_an_approval_and_failed_tests_shut() {
     open(&mut memory, "1.0.0", "dev", "run_d1");
     go(&mut memory, "run_d1", "");
     approve(&mut memory, "grace", "1.0.0").expect("approved");
-    let manifest: Digest = memory.state(Kind::Release, "rel_shop-1.0.0")["manifests"][0]["digest"].as_str().expect("digest").parse().expect("digest");
+    let manifest: Digest =
+        memory.state(Kind::Release, "rel_shop-1.0.0")["manifests"][0]["digest"].as_str().expect("digest").parse().expect("digest");
     tests(&mut memory, &manifest, 2, "unit again");
     let after = report(&mut memory, "1.0.0", "production");
     assert_eq!(after.verdict, Light::Shut);
@@ -318,7 +355,17 @@ fn what_nobody_knows_is_asked_once_then_waits_for_a_person() {
     let id = "run_p2";
     assert_eq!(memory.decide(|view, now| rollback::resume(view, id, &actor("grace"), now)).expect_err("not yet").code, "ORC-008");
     memory
-        .decide(|view, now| rollback::resolve(view, id, "orders.migrate", Outcome::Done { outputs: json!({}) }, note("seen in the database"), &actor("grace"), now))
+        .decide(|view, now| {
+            rollback::resolve(
+                view,
+                id,
+                "orders.migrate",
+                Outcome::Done { outputs: json!({}) },
+                note("seen in the database"),
+                &actor("grace"),
+                now,
+            )
+        })
         .expect("resolved");
     go(&mut memory, id, "watch-5");
     assert_eq!(run(&memory, id).current().map(|step| step.id.clone()).as_deref(), Some("watch-5"));
@@ -332,7 +379,10 @@ fn outcomes_count_once() {
     let before = memory.facts.len();
     tell(&mut memory, &leased, done("orders.migrate")).expect("told twice");
     assert_eq!(memory.facts.len(), before);
-    assert_eq!(tell(&mut memory, &leased, Outcome::Failed { reason: "no".to_owned(), outputs: json!({}) }).expect_err("contradiction").code, "ORC-006");
+    assert_eq!(
+        tell(&mut memory, &leased, Outcome::Failed { reason: "no".to_owned(), outputs: json!({}) }).expect_err("contradiction").code,
+        "ORC-006"
+    );
 }
 
 #[test]
@@ -341,23 +391,33 @@ fn a_rollback_afterwards_goes_to_what_ran_before_and_closing_codes_must_fit() {
     go(&mut memory, "run_p2", "watch-5");
     let leased = lease(&mut memory, "run_p2").expect("leased");
     let found = watch::Finding {
-        run: "run_p2".to_owned(), step: "watch-5".to_owned(), token: leased["token"].as_u64().expect("token"), verdict: "pass".to_owned(), sentence: "equal".to_owned(),
-        series: digest("series"), trigger: None,
+        run: "run_p2".to_owned(),
+        step: "watch-5".to_owned(),
+        token: leased["token"].as_u64().expect("token"),
+        verdict: "pass".to_owned(),
+        sentence: "equal".to_owned(),
+        series: digest("series"),
+        trigger: None,
     };
     memory.decide(|view, now| watch::judge(view, &found, now)).expect("judged");
     go(&mut memory, "run_p2", "");
     assert_eq!(memory.state(Kind::Slot, "production/shop")["running"]["version"], "1.1.0");
     freeze(&mut memory, "production");
     let id = "run_back".parse().expect("id");
-    let answer = memory.decide(|view, now| rollback::ask(view, "run_p2", &id, note("customers complain"), &actor("grace"), now)).expect("asked");
+    let answer =
+        memory.decide(|view, now| rollback::ask(view, "run_p2", &id, note("customers complain"), &actor("grace"), now)).expect("asked");
     assert_eq!(answer["to"], "1.0.0");
     go(&mut memory, "run_back", "");
     assert_eq!(run(&memory, "run_back").result, Some(RunResult::Succeeded));
     assert_eq!(memory.state(Kind::Slot, "production/shop")["running"]["version"], "1.0.0");
     release(&mut memory, "1.2.0");
-    let wrong = memory.decide(|view, _| review::closure::close(view, "rel_shop-1.2.0", Closure::Successful, None, note("x"), &actor("grace"))).expect_err("never ran");
+    let wrong = memory
+        .decide(|view, _| review::closure::close(view, "rel_shop-1.2.0", Closure::Successful, None, note("x"), &actor("grace")))
+        .expect_err("never ran");
     assert_eq!(wrong.code, "REL-003");
-    memory.decide(|view, _| review::closure::close(view, "rel_shop-1.2.0", Closure::Withdrawn, None, note("x"), &actor("grace"))).expect("withdrawn");
+    memory
+        .decide(|view, _| review::closure::close(view, "rel_shop-1.2.0", Closure::Withdrawn, None, note("x"), &actor("grace")))
+        .expect("withdrawn");
     assert!(memory.docs.contains_key(&DocKey::new(Kind::Release, "rel_shop-1.2.0")));
 }
 
@@ -367,7 +427,11 @@ fn what_cannot_work_is_refused_when_it_is_declared() {
     for (at, change, path) in [
         ("production", json!({"promotion": "automatic"}), "stages[1].promotion"),
         ("production", json!({"rollout": {"strategy": "canary", "steps": [50, 5, 100]}}), "stages[1].rollout.steps"),
-        ("production", json!({"triggers": [{"metric": "mood", "window": "1m", "test": "above", "threshold": 1.0, "decider": "operator", "deadline": "1m"}]}), "stages[1].triggers"),
+        (
+            "production",
+            json!({"triggers": [{"metric": "mood", "window": "1m", "test": "above", "threshold": 1.0, "decider": "operator", "deadline": "1m"}]}),
+            "stages[1].triggers",
+        ),
         ("nowhere", json!({}), "stages[1].environment"),
     ] {
         let mut folder = declarations();
@@ -385,7 +449,10 @@ fn what_cannot_work_is_refused_when_it_is_declared() {
     }
     let unchanged = memory.decide(|view, _| organisation::apply(view, &declarations(), true, &actor("root"))).expect("the same folder");
     assert!(unchanged["changes"].as_array().expect("list").iter().all(|change| change["action"] == "same"), "{unchanged}");
-    assert_eq!(memory.decide(|view, _| organisation::apply(view, &declarations(), true, &actor("linus"))).expect_err("no admin").code, "AUTH-003");
+    assert_eq!(
+        memory.decide(|view, _| organisation::apply(view, &declarations(), true, &actor("linus"))).expect_err("no admin").code,
+        "AUTH-003"
+    );
 }
 
 #[test]

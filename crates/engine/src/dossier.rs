@@ -17,7 +17,8 @@ impl Engine {
     pub async fn dossier(&self, release: &Release) -> holdpoint_store::Result<Vec<u8>> {
         let streams = self.streams_of(release).await?;
         self.wait_until_sealed().await?;
-        let checkpoint = self.store().checkpoint().await?.ok_or_else(|| StoreError::Unavailable("no checkpoint is signed yet".to_owned()))?;
+        let checkpoint =
+            self.store().checkpoint().await?.ok_or_else(|| StoreError::Unavailable("no checkpoint is signed yet".to_owned()))?;
         let mut facts = Vec::new();
         let mut envelopes: BTreeSet<Digest> = BTreeSet::new();
         let mut notes: BTreeSet<Digest> = BTreeSet::new();
@@ -49,13 +50,19 @@ impl Engine {
                 attestations.push(bytes);
             }
         }
-        let notes: Vec<OpenNote> = self.store().notes(self.project(), &notes.into_iter().collect::<Vec<_>>()).await?.into_values().collect();
+        let notes: Vec<OpenNote> =
+            self.store().notes(self.project(), &notes.into_iter().collect::<Vec<_>>()).await?.into_values().collect();
         let indexes: Vec<u64> = facts.iter().map(|fact| fact.index).collect();
         let broken = |why: &dyn std::fmt::Display| StoreError::Broken(format!("the dossier cannot be made: {why}"));
         let needed: BTreeSet<NodeId> = dossier::needed_nodes(&indexes, checkpoint.size).map_err(|why| broken(&why))?;
         let nodes = self.store().log_nodes(&needed).await?;
         let contents = Contents {
-            project: self.project().to_owned(), subject: release.id.to_string(), facts, attestations, notes, checkpoint: checkpoint.note,
+            project: self.project().to_owned(),
+            subject: release.id.to_string(),
+            facts,
+            attestations,
+            notes,
+            checkpoint: checkpoint.note,
             keylist: self.keys().list().to_vec(),
         };
         dossier::build(contents, &|id: NodeId| nodes.get(&id).copied(), self.keys().server()).map_err(|why| broken(&why))
@@ -74,7 +81,8 @@ impl Engine {
 
     async fn streams_of(&self, release: &Release) -> holdpoint_store::Result<Vec<DocKey>> {
         let service = release.manifest().service.clone();
-        let mut keys: BTreeSet<DocKey> = BTreeSet::from([DocKey::new(Kind::Release, release.id.as_str()), DocKey::new(Kind::Service, service.as_str())]);
+        let mut keys: BTreeSet<DocKey> =
+            BTreeSet::from([DocKey::new(Kind::Release, release.id.as_str()), DocKey::new(Kind::Service, service.as_str())]);
         let mut digests: BTreeSet<String> = release.manifests.iter().map(|version| version.digest.to_string()).collect();
         digests.extend(release.manifests.iter().flat_map(|version| version.manifest.components.values()).map(|pin| pin.digest.to_string()));
         let mut cursor = None;

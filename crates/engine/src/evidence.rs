@@ -40,10 +40,21 @@ pub struct Taken {
 
 impl Engine {
     /// A JUnit report about a digest, taken in as a statement of the server's about the very bytes that were given.
-    pub async fn take_junit(&self, bytes: &[u8], subject: Digest, suite: &str, environment: Option<&str>, actor: &Actor) -> Result<Taken, EvidenceError> {
+    pub async fn take_junit(
+        &self,
+        bytes: &[u8],
+        subject: Digest,
+        suite: &str,
+        environment: Option<&str>,
+        actor: &Actor,
+    ) -> Result<Taken, EvidenceError> {
         let report = junit::read(bytes).map_err(unreadable)?;
         let summary = Summary::Tests {
-            suite: suite.to_owned(), environment: environment.map(str::to_owned), total: report.tests, failed: report.failed, errors: report.errors,
+            suite: suite.to_owned(),
+            environment: environment.map(str::to_owned),
+            total: report.tests,
+            failed: report.failed,
+            errors: report.errors,
             skipped: report.skipped,
         };
         self.take(TESTS, bytes, subject, summary, json!({"suite": suite, "environment": environment, "totals": report}), actor).await
@@ -54,7 +65,9 @@ impl Engine {
         let mut taken = Vec::new();
         for report in sarif::read(bytes).map_err(unreadable)? {
             let summary = Summary::Scan {
-                tool: report.tool.clone(), tool_version: report.version.clone(), counts: report.counts.clone(),
+                tool: report.tool.clone(),
+                tool_version: report.version.clone(),
+                counts: report.counts.clone(),
                 places: report.places.iter().take(10).map(|place| place.chars().take(200).collect()).collect(),
             };
             taken.push(self.take(SCAN, bytes, subject, summary, json!(report), actor).await?);
@@ -62,7 +75,15 @@ impl Engine {
         Ok(taken)
     }
 
-    async fn take(&self, kind: &str, raw: &[u8], subject: Digest, summary: Summary, body: Value, actor: &Actor) -> Result<Taken, EvidenceError> {
+    async fn take(
+        &self,
+        kind: &str,
+        raw: &[u8],
+        subject: Digest,
+        summary: Summary,
+        body: Value,
+        actor: &Actor,
+    ) -> Result<Taken, EvidenceError> {
         let source = self.store().blob_put(raw).await?;
         let predicate = json!({"report": body, "source": {"digest": {"sha256": source.hex()}}, "takenFrom": actor.label()});
         let statement = Statement::new(vec![ResourceDescriptor::named("subject", &subject)], kind, predicate).map_err(unreadable)?;
@@ -74,14 +95,30 @@ impl Engine {
 
     /// Records evidence whose signature was verified.
     pub async fn receive(
-        &self, subjects: Vec<Digest>, predicate_type: &str, envelope: Digest, signer: &str, summary: Summary, actor: &Actor,
+        &self,
+        subjects: Vec<Digest>,
+        predicate_type: &str,
+        envelope: Digest,
+        signer: &str,
+        summary: Summary,
+        actor: &Actor,
     ) -> Result<Value, StoreError> {
         let id: EvidenceId = format!("evd_{}", random_id()).parse().map_err(|_| StoreError::Broken("no identifier".to_owned()))?;
         let ask = ReceiveEvidence {
-            id, subjects, predicate_type: predicate_type.to_owned(), envelope, signer: signer.to_owned(), summary, actor: actor.clone(),
+            id,
+            subjects,
+            predicate_type: predicate_type.to_owned(),
+            envelope,
+            signer: signer.to_owned(),
+            summary,
+            actor: actor.clone(),
         };
         let request = Request {
-            point: "evidence.receive", project: self.project().to_owned(), actor: actor.clone(), route: "evidence".to_owned(), idempotency: None,
+            point: "evidence.receive",
+            project: self.project().to_owned(),
+            actor: actor.clone(),
+            route: "evidence".to_owned(),
+            idempotency: None,
             locks: intake::locks(&ask),
         };
         Ok(self.store().decide(&request, move |view, _| intake::receive(view, &ask)).await?.answer)
@@ -146,7 +183,12 @@ impl Engine {
         let envelope = self.keys().attest(&statement).map_err(unreadable)?;
         let digest = self.store().blob_put(&envelope).await?;
         let summary = Summary::Provenance {
-            repository: repository.chars().take(500).collect(), commit: commit.clone(), builder, level: 1, authors, unknown_authors: unknown,
+            repository: repository.chars().take(500).collect(),
+            commit: commit.clone(),
+            builder,
+            level: 1,
+            authors,
+            unknown_authors: unknown,
             commits: u32::try_from(commits.len()).unwrap_or(u32::MAX),
         };
         let worker = attempt.map(|attempt| attempt.worker.clone()).unwrap_or_default();
@@ -162,7 +204,10 @@ impl Engine {
             let id = commit.get("id").and_then(Value::as_str).unwrap_or_default();
             let one = |name: &str| commit.get(name).and_then(Value::as_str).map(str::to_lowercase);
             let more = commit.get("co_author_emails").and_then(Value::as_array).cloned().unwrap_or_default();
-            let emails = one("author_email").into_iter().chain(one("committer_email")).chain(more.iter().filter_map(|e| e.as_str().map(str::to_lowercase)));
+            let emails = one("author_email")
+                .into_iter()
+                .chain(one("committer_email"))
+                .chain(more.iter().filter_map(|e| e.as_str().map(str::to_lowercase)));
             for email in emails {
                 let list = by_email.entry(email).or_default();
                 if list.len() < 20 && !list.iter().any(|known| known == id) {
@@ -175,7 +220,8 @@ impl Engine {
         for (email, commits) in by_email {
             match self.store().person_by_email(self.project(), &email).await? {
                 Some(person) => {
-                    let entry = authors.entry(person.id.clone()).or_insert_with(|| Author { person: person.id.clone(), commits: Vec::new() });
+                    let entry =
+                        authors.entry(person.id.clone()).or_insert_with(|| Author { person: person.id.clone(), commits: Vec::new() });
                     for commit in commits {
                         if entry.commits.len() < 20 && !entry.commits.contains(&commit) {
                             entry.commits.push(commit);
@@ -191,4 +237,3 @@ impl Engine {
         Ok((authors.into_values().collect(), unknown))
     }
 }
-

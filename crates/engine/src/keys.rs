@@ -62,13 +62,21 @@ impl Keys {
         Ok(Keys { root, server, origin: opened.list().log.clone(), list })
     }
     /// What verifiers trust.
-    pub fn root(&self) -> &PublicKey { &self.root }
+    pub fn root(&self) -> &PublicKey {
+        &self.root
+    }
     /// Signs checkpoints, dossiers and the server's own evidence.
-    pub fn server(&self) -> &SigningKey { &self.server }
+    pub fn server(&self) -> &SigningKey {
+        &self.server
+    }
     /// The signed key list.
-    pub fn list(&self) -> &[u8] { &self.list }
+    pub fn list(&self) -> &[u8] {
+        &self.list
+    }
     /// Name of the log.
-    pub fn origin(&self) -> &str { &self.origin }
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
     /// Signs a statement as the server's own evidence.
     pub fn attest(&self, statement: &Statement) -> Result<Vec<u8>, String> {
         let payload = statement.to_vec().map_err(|why| why.to_string())?;

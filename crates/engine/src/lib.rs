@@ -26,9 +26,24 @@ use tokio_util::sync::CancellationToken;
 /// Every durable step: the names of commits and acts at which a test can end the process. A name that no test visits
 /// fails the run of kill points.
 pub const KILL_POINTS: &[&str] = &[
-    "organisation.apply", "release.create", "release.amend", "approval.vote", "evidence.receive", "freeze.declare", "freeze.lift",
-    "promotion.request", "build.start", "run.open", "step.lease", "step.report", "watch.judge", "rollback.ask", "run.resolve", "checkpoint",
-    "act.start", "act.finish",
+    "organisation.apply",
+    "release.create",
+    "release.amend",
+    "approval.vote",
+    "evidence.receive",
+    "freeze.declare",
+    "freeze.lift",
+    "promotion.request",
+    "build.start",
+    "run.open",
+    "step.lease",
+    "step.report",
+    "watch.judge",
+    "rollback.ask",
+    "run.resolve",
+    "checkpoint",
+    "act.start",
+    "act.finish",
 ];
 
 /// See the crate. Cheap to clone.
@@ -50,7 +65,8 @@ impl Engine {
     /// An engine over a store; its tasks are started by [`Engine::run`].
     pub fn new(store: Store, keys: Keys, project: &str) -> Engine {
         let holder = format!("{}-{}", std::process::id(), random_id());
-        let inner = Inner { store, keys, project: project.to_owned(), holder, stop: CancellationToken::new(), sealed: broadcast::channel(64).0 };
+        let inner =
+            Inner { store, keys, project: project.to_owned(), holder, stop: CancellationToken::new(), sealed: broadcast::channel(64).0 };
         Engine { inner: Arc::new(inner) }
     }
     /// Starts the background tasks.
@@ -63,19 +79,33 @@ impl Engine {
         ]
     }
     /// Asks the tasks to end.
-    pub fn stop(&self) { self.inner.stop.cancel(); }
-    pub fn store(&self) -> &Store { &self.inner.store }
-    pub fn keys(&self) -> &Keys { &self.inner.keys }
-    pub fn project(&self) -> &str { &self.inner.project }
+    pub fn stop(&self) {
+        self.inner.stop.cancel();
+    }
+    pub fn store(&self) -> &Store {
+        &self.inner.store
+    }
+    pub fn keys(&self) -> &Keys {
+        &self.inner.keys
+    }
+    pub fn project(&self) -> &str {
+        &self.inner.project
+    }
     /// (from, to) of every batch that was sealed.
-    pub fn sealed(&self) -> broadcast::Receiver<(u64, u64)> { self.inner.sealed.subscribe() }
+    pub fn sealed(&self) -> broadcast::Receiver<(u64, u64)> {
+        self.inner.sealed.subscribe()
+    }
 
-    pub(crate) fn holder(&self) -> &str { &self.inner.holder }
+    pub(crate) fn holder(&self) -> &str {
+        &self.inner.holder
+    }
     pub(crate) fn announce(&self, from: u64, to: u64) {
         // Nobody listening is fine.
         let _nobody = self.inner.sealed.send((from, to));
     }
-    pub(crate) async fn stopped(&self) { self.inner.stop.cancelled().await; }
+    pub(crate) async fn stopped(&self) {
+        self.inner.stop.cancelled().await;
+    }
     pub(crate) async fn pause(&self, length: Duration) {
         tokio::select! { () = tokio::time::sleep(length) => {}, () = self.inner.stop.cancelled() => {} }
     }
@@ -86,7 +116,12 @@ impl Engine {
         F: for<'a> FnMut(&'a View, Timestamp) -> Result<Decision, Stop> + Send + 'static,
     {
         let request = Request {
-            point, project: self.inner.project.clone(), actor: Actor::engine(point), route: format!("engine {point}"), idempotency: None, locks,
+            point,
+            project: self.inner.project.clone(),
+            actor: Actor::engine(point),
+            route: format!("engine {point}"),
+            idempotency: None,
+            locks,
         };
         self.inner.store.decide(&request, decide).await
     }

@@ -82,10 +82,16 @@ pub(crate) async fn look(engine: &Engine, release: &Release, environment: &str) 
     let known = engine.store().report(engine.project(), &release.id, environment).await?;
     let light = serde_json::to_value(report.verdict).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default();
     let body = serde_json::to_value(&report).unwrap_or_default();
-    let same = known.is_some_and(|known| known.body.get("gates") == body.get("gates") && known.body.get("manifest_digest") == body.get("manifest_digest"));
+    let same = known.is_some_and(|known| {
+        known.body.get("gates") == body.get("gates") && known.body.get("manifest_digest") == body.get("manifest_digest")
+    });
     if !same {
         let stored = StoredReport {
-            release: release.id.to_string(), environment: environment.to_owned(), body, at: report.at, verdict: light,
+            release: release.id.to_string(),
+            environment: environment.to_owned(),
+            body,
+            at: report.at,
+            verdict: light,
             versions: report.evidence_root.to_string(),
         };
         engine.store().put_report(engine.project(), &stored).await?;
@@ -114,9 +120,13 @@ pub(crate) async fn supersede(engine: &Engine) -> holdpoint_store::Result<()> {
     let (older, _) = engine.store().list::<Release>(engine.project(), &open).await?;
     for old in older.iter().filter(|old| old.state == ReleaseState::Open) {
         let service = old.manifest().service.clone();
-        let ended = Filter { service: Some(service), live: Some(false), order: holdpoint_store::Order::Newest, limit: 5, ..Filter::default() };
+        let ended =
+            Filter { service: Some(service), live: Some(false), order: holdpoint_store::Order::Newest, limit: 5, ..Filter::default() };
         let (newer, _) = engine.store().list::<Release>(engine.project(), &ended).await?;
-        let Some(new) = newer.into_iter().find(|new| new.created_at > old.created_at && new.closure == Some(holdpoint_domain::nouns::Closure::Successful)) else {
+        let Some(new) = newer
+            .into_iter()
+            .find(|new| new.created_at > old.created_at && new.closure == Some(holdpoint_domain::nouns::Closure::Successful))
+        else {
             continue;
         };
         let (old_id, new_id) = (old.id.to_string(), new.id.to_string());
@@ -125,4 +135,3 @@ pub(crate) async fn supersede(engine: &Engine) -> holdpoint_store::Result<()> {
     }
     Ok(())
 }
-

@@ -58,7 +58,8 @@ impl Engine {
 
     async fn try_lease(&self, action: &QueuedAction, worker: &str) -> holdpoint_store::Result<Option<Lease>> {
         let Some(granted) = self.grant(action, worker).await? else { return Ok(None) };
-        let run: Run = serde_json::from_value(granted.get("run").cloned().unwrap_or_default()).map_err(|why| StoreError::Broken(why.to_string()))?;
+        let run: Run =
+            serde_json::from_value(granted.get("run").cloned().unwrap_or_default()).map_err(|why| StoreError::Broken(why.to_string()))?;
         let text = |name: &str| granted.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         let (attempt, token) = (text("attempt"), granted.get("token").and_then(Value::as_u64).unwrap_or_default());
         let Some(step) = run.step(&action.step).cloned() else { return Ok(None) };
@@ -73,21 +74,37 @@ impl Engine {
         let secret = format!("{}{}", random_id(), random_id());
         let until = self.until().await?;
         let row = AttemptToken {
-            attempt: attempt.clone(), hash: Digest::of(secret.as_bytes()).to_string(), project: self.project().to_owned(), run: run.id.to_string(),
-            step: step.id.clone(), until,
+            attempt: attempt.clone(),
+            hash: Digest::of(secret.as_bytes()).to_string(),
+            project: self.project().to_owned(),
+            run: run.id.to_string(),
+            step: step.id.clone(),
+            until,
         };
         self.store().put_attempt_token(&row).await?;
         Ok(Some(Lease {
-            attempt, secret, token, mode: text("mode"), run: run.id.to_string(), step: step.id, title: step.title,
-            lease_ms: u64::try_from(LEASE.as_millis()).unwrap_or(15_000), spec,
+            attempt,
+            secret,
+            token,
+            mode: text("mode"),
+            run: run.id.to_string(),
+            step: step.id,
+            title: step.title,
+            lease_ms: u64::try_from(LEASE.as_millis()).unwrap_or(15_000),
+            spec,
         }))
     }
 
     /// The transaction that grants a lease; `None` where the gates at the door hold it, or somebody else was faster.
     pub(crate) async fn grant(&self, action: &QueuedAction, worker: &str) -> holdpoint_store::Result<Option<Value>> {
-        let ask = runs::LeaseStep { run: action.run.clone(), step: action.step.clone(), worker: worker.to_owned(), until: self.until().await? };
+        let ask =
+            runs::LeaseStep { run: action.run.clone(), step: action.step.clone(), worker: worker.to_owned(), until: self.until().await? };
         let request = Request {
-            point: "step.lease", project: self.project().to_owned(), actor: Actor::worker(worker), route: "lease".to_owned(), idempotency: None,
+            point: "step.lease",
+            project: self.project().to_owned(),
+            actor: Actor::worker(worker),
+            route: "lease".to_owned(),
+            idempotency: None,
             locks: vec![DocKey::new(holdpoint_domain::kernel::Kind::Run, action.run.as_str())],
         };
         match self.store().decide(&request, move |view, now| runs::lease(view, &ask, now)).await {
@@ -117,7 +134,12 @@ impl Engine {
             _ => run.release.clone(),
         };
         let config: BTreeMap<String, String> = match release {
-            Some(id) => self.store().get::<Release>(self.project(), id.as_str()).await?.map(|release| release.manifest().config.clone()).unwrap_or_default(),
+            Some(id) => self
+                .store()
+                .get::<Release>(self.project(), id.as_str())
+                .await?
+                .map(|release| release.manifest().config.clone())
+                .unwrap_or_default(),
             None => BTreeMap::new(),
         };
         let at = self.store().now().await?;
@@ -142,14 +164,23 @@ impl Engine {
 
     /// A worker's outcome. First what it proves becomes evidence, then the step ends: told again after a crash in
     /// between, both count once.
-    pub async fn outcome(&self, attempt: &AttemptToken, token: u64, told: Told, not_started: bool, log: Option<Digest>) -> holdpoint_store::Result<Value> {
+    pub async fn outcome(
+        &self,
+        attempt: &AttemptToken,
+        token: u64,
+        told: Told,
+        not_started: bool,
+        log: Option<Digest>,
+    ) -> holdpoint_store::Result<Value> {
         let Some(run) = self.store().get::<Run>(&attempt.project, &attempt.run).await? else {
             return Err(StoreError::Broken(format!("{} is gone", attempt.run)));
         };
         let mut outcome = match told {
             _ if not_started => Outcome::NotStarted { reason: "the worker has proof that nothing was begun".to_owned() },
             // Interrupted, and the step's own probe proved that the effect is not there.
-            Told::Failed { reason, outputs } if outputs.get("probed") == Some(&json!(false)) => Outcome::NotStarted { reason: clip(&reason, 2000) },
+            Told::Failed { reason, outputs } if outputs.get("probed") == Some(&json!(false)) => {
+                Outcome::NotStarted { reason: clip(&reason, 2000) }
+            }
             Told::Done { outputs } => Outcome::Done { outputs },
             Told::Failed { reason, outputs } => Outcome::Failed { reason: clip(&reason, 2000), outputs },
             Told::Indeterminate { reason } => Outcome::Indeterminate { reason: clip(&reason, 2000) },
@@ -162,7 +193,9 @@ impl Engine {
         {
             match why {
                 crate::evidence::EvidenceError::Store(why) => return Err(why),
-                crate::evidence::EvidenceError::Unreadable(why) => outcome = Outcome::Failed { reason: clip(&why, 2000), outputs: Value::Null },
+                crate::evidence::EvidenceError::Unreadable(why) => {
+                    outcome = Outcome::Failed { reason: clip(&why, 2000), outputs: Value::Null }
+                }
             }
         }
         slim(&mut outcome, current.as_ref().map(|step| &step.spec));
@@ -170,7 +203,13 @@ impl Engine {
     }
 
     pub(crate) async fn report_step(
-        &self, run: &Run, step: &str, attempt: &str, token: u64, outcome: Outcome, log: Option<Digest>,
+        &self,
+        run: &Run,
+        step: &str,
+        attempt: &str,
+        token: u64,
+        outcome: Outcome,
+        log: Option<Digest>,
     ) -> holdpoint_store::Result<Value> {
         let told = runs::Report { run: run.id.to_string(), step: step.to_owned(), attempt: attempt.to_owned(), token, outcome, log };
         Ok(self.decide("step.report", runs::locks(run), move |view, now| runs::report(view, &told, now)).await?.answer)

@@ -2,7 +2,9 @@
 
 use holdpoint_domain::kernel::Timestamp;
 use holdpoint_domain::nouns::{Component, Environment, Instance, Run, Running, Service, Side, Step, StepSpec, Traffic};
-use holdpoint_executors::spec::{BackendSpec, Checkout, CommandSpec, ControlSpec, Health, HttpSpec, Spec, StartSpec, StopSpec, TrafficSpec, VerifySpec};
+use holdpoint_executors::spec::{
+    BackendSpec, Checkout, CommandSpec, ControlSpec, Health, HttpSpec, Spec, StartSpec, StopSpec, TrafficSpec, VerifySpec,
+};
 use std::collections::BTreeMap;
 
 /// What is looked up for it.
@@ -70,9 +72,16 @@ pub fn spec(known: &Known<'_>, step: &Step) -> Result<Spec, String> {
             }))
         }
         StepSpec::Http(call) => Ok(Spec::Http(HttpSpec {
-            method: call.method.clone(), url: call.url.clone(), body: call.body.clone(), expect_status: vec![call.expect_status],
-            timeout_s: 30, idempotent: Some(step.idempotent), version: known.run.version.clone(), variables: variables_of(known),
-            config: known.config.clone(), ..HttpSpec::default()
+            method: call.method.clone(),
+            url: call.url.clone(),
+            body: call.body.clone(),
+            expect_status: vec![call.expect_status],
+            timeout_s: 30,
+            idempotent: Some(step.idempotent),
+            version: known.run.version.clone(),
+            variables: variables_of(known),
+            config: known.config.clone(),
+            ..HttpSpec::default()
         })),
         StepSpec::Start { component } => start(known, step, component),
         StepSpec::Traffic { component, new_percent } => traffic(known, component, *new_percent),
@@ -87,7 +96,12 @@ fn variables_of(known: &Known<'_>) -> BTreeMap<String, String> {
 }
 
 fn declared<'a>(known: &'a Known<'_>, component: &str) -> Result<&'a Component, String> {
-    known.service.spec.components.get(component).ok_or_else(|| format!("service {} no longer declares component {component}", known.service.spec.name))
+    known
+        .service
+        .spec
+        .components
+        .get(component)
+        .ok_or_else(|| format!("service {} no longer declares component {component}", known.service.spec.name))
 }
 
 /// Whether a step starts the old version again, in a rollback.
@@ -166,8 +180,11 @@ pub fn control(traffic: &Traffic, service: &str) -> Result<ControlSpec, String> 
 }
 
 fn traffic(known: &Known<'_>, component: &str, new_percent: u32) -> Result<Spec, String> {
-    let declared_traffic = known.environment.and_then(|place| place.spec.traffic.as_ref()).ok_or("the environment declares no load balancer")?;
-    let side = |side: Side| -> Vec<String> { instances(known.run, side).into_iter().filter(|one| one.component == component).map(|one| one.address).collect() };
+    let declared_traffic =
+        known.environment.and_then(|place| place.spec.traffic.as_ref()).ok_or("the environment declares no load balancer")?;
+    let side = |side: Side| -> Vec<String> {
+        instances(known.run, side).into_iter().filter(|one| one.component == component).map(|one| one.address).collect()
+    };
     let mut backends = Vec::new();
     let mut drain = Vec::new();
     let (new_weight, old_weight) = (new_percent, 100 - new_percent.min(100));
@@ -213,11 +230,21 @@ fn verify(known: &Known<'_>, side: Side) -> Result<Spec, String> {
     // One spec has one path: components with another health path are checked by their own start step.
     let same: Vec<String> = touched
         .iter()
-        .filter(|one| known.service.spec.components.get(&one.component).is_some_and(|component| component.health.path == declared.health.path && component.health.version == declared.health.version))
+        .filter(|one| {
+            known.service.spec.components.get(&one.component).is_some_and(|component| {
+                component.health.path == declared.health.path && component.health.version == declared.health.version
+            })
+        })
         .map(|one| one.address.clone())
         .collect();
     Ok(Spec::Verify(VerifySpec {
-        targets: same, path: declared.health.path.clone(), version_field: declared.health.version.clone(), version, times: 2,
-        interval_ms: 50, timeout_s: 15, instances: Vec::new(),
+        targets: same,
+        path: declared.health.path.clone(),
+        version_field: declared.health.version.clone(),
+        version,
+        times: 2,
+        interval_ms: 50,
+        timeout_s: 15,
+        instances: Vec::new(),
     }))
 }

@@ -88,16 +88,22 @@ async fn watch_step(engine: &Engine, run: Run, step: &str, token: u64) -> holdpo
     let Some(StepSpec::Watch(spec)) = run.step(step).map(|step| step.spec.clone()) else { return Ok(()) };
     let environment = run.environment.clone().unwrap_or_default();
     let place = engine.store().get::<Environment>(engine.project(), &environment).await?;
-    let control = place.as_ref().and_then(|place| place.spec.traffic.as_ref()).ok_or_else(|| "no load balancer".to_owned()).and_then(|traffic| {
-        match (&traffic.proxy, &traffic.haproxy) {
-            (Some(admin), _) => TrafficControl::proxy(admin, Path::new(traffic.token_file.as_deref().unwrap_or_default())).map_err(|why| why.to_string()),
+    let control = place.as_ref().and_then(|place| place.spec.traffic.as_ref()).ok_or_else(|| "no load balancer".to_owned()).and_then(
+        |traffic| match (&traffic.proxy, &traffic.haproxy) {
+            (Some(admin), _) => {
+                TrafficControl::proxy(admin, Path::new(traffic.token_file.as_deref().unwrap_or_default())).map_err(|why| why.to_string())
+            }
             (None, Some(socket)) => {
-                let backends = traffic.backends.iter().map(|(component, backend)| (resolve::route(&run.service, component), backend.clone())).collect();
+                let backends = traffic
+                    .backends
+                    .iter()
+                    .map(|(component, backend)| (resolve::route(&run.service, component), backend.clone()))
+                    .collect();
                 TrafficControl::haproxy(Path::new(socket), backends).map_err(|why| why.to_string())
             }
             (None, None) => Err("no load balancer".to_owned()),
-        }
-    });
+        },
+    );
     let mut watching = Watching::new(&run, spec)?;
     let earlier = engine.store().readings(engine.project(), run.id.as_str(), step, run.opened_at).await?;
     for reading in earlier {
@@ -143,7 +149,14 @@ async fn read_all(control: &Result<TrafficControl, String>, watching: &Watching)
 
 #[allow(clippy::too_many_arguments)]
 async fn conclude(
-    engine: &Engine, run: &Run, step: &str, token: u64, watching: &Watching, verdict: &str, sentence: String, trigger: Option<watch::Fired>,
+    engine: &Engine,
+    run: &Run,
+    step: &str,
+    token: u64,
+    watching: &Watching,
+    verdict: &str,
+    sentence: String,
+    trigger: Option<watch::Fired>,
 ) -> holdpoint_store::Result<()> {
     let series = serde_json::to_vec(&json!({
         "run": run.id, "step": step, "plan": watching.judge.as_ref().map(Judge::plan), "intervals": watching.intervals,
@@ -151,7 +164,8 @@ async fn conclude(
     }))
     .map_err(|why| StoreError::Broken(why.to_string()))?;
     let series = engine.store().blob_put(&series).await?;
-    let finding = watch::Finding { run: run.id.to_string(), step: step.to_owned(), token, verdict: verdict.to_owned(), sentence, series, trigger };
+    let finding =
+        watch::Finding { run: run.id.to_string(), step: step.to_owned(), token, verdict: verdict.to_owned(), sentence, series, trigger };
     match engine.decide("watch.judge", runs::locks(run), move |view, now| watch::judge(view, &finding, now)).await {
         // Somebody else ended the watch: a person rolled back.
         Ok(_) | Err(StoreError::Refused(_)) => Ok(()),
@@ -178,9 +192,15 @@ impl Watching {
         let judge = if spec.compare {
             let mut metrics = Vec::new();
             for component in &components {
-                metrics.push(MetricPlan { tolerance: Tolerance { relative: spec.tolerance, absolute: ERRORS_TOLERATED }, ..MetricPlan::events(&format!("{component} errors")) });
+                metrics.push(MetricPlan {
+                    tolerance: Tolerance { relative: spec.tolerance, absolute: ERRORS_TOLERATED },
+                    ..MetricPlan::events(&format!("{component} errors"))
+                });
                 if spec.latency {
-                    metrics.push(MetricPlan { tolerance: Tolerance { relative: spec.tolerance, absolute: SLOW_TOLERATED }, ..MetricPlan::latency(&format!("{component} latency")) });
+                    metrics.push(MetricPlan {
+                        tolerance: Tolerance { relative: spec.tolerance, absolute: SLOW_TOLERATED },
+                        ..MetricPlan::latency(&format!("{component} latency"))
+                    });
                 }
             }
             let plan = CanaryPlan { alpha: spec.alpha, beta: 0.05, planned, metrics };
@@ -189,8 +209,14 @@ impl Watching {
             None
         };
         Ok(Watching {
-            service: run.service.clone(), components, new: resolve::new_name(run), old: run.previous.as_ref().map(resolve::old_name), spec, judge,
-            intervals: Vec::new(), planned,
+            service: run.service.clone(),
+            components,
+            new: resolve::new_name(run),
+            old: run.previous.as_ref().map(resolve::old_name),
+            spec,
+            judge,
+            intervals: Vec::new(),
+            planned,
         })
     }
 
@@ -203,7 +229,10 @@ impl Watching {
             }
             let of = |name: &str| -> Option<Seen> {
                 let now = after.versions.get(name)?;
-                let then = before.versions.get(name).cloned().unwrap_or_else(|| VersionStats { latency: now.latency.as_ref().map(|h| Histogram::new(h.bounds().clone())), ..VersionStats::default() });
+                let then = before.versions.get(name).cloned().unwrap_or_else(|| VersionStats {
+                    latency: now.latency.as_ref().map(|h| Histogram::new(h.bounds().clone())),
+                    ..VersionStats::default()
+                });
                 Some(Seen {
                     requests: now.requests.checked_sub(then.requests)?,
                     errors: now.errors.checked_sub(then.errors)?,
@@ -224,11 +253,14 @@ impl Watching {
             for component in &self.components {
                 let both = interval.get(component).and_then(Option::as_ref).and_then(|pair| Some((pair.new.as_ref()?, pair.old.as_ref()?)));
                 observations.push(both.map_or(Observation::Missing, |(new, old)| Observation::Events {
-                    candidate: new.errors, baseline: old.errors, exposure: Exposure::Requests { candidate: new.requests, baseline: old.requests },
+                    candidate: new.errors,
+                    baseline: old.errors,
+                    exposure: Exposure::Requests { candidate: new.requests, baseline: old.requests },
                 }));
                 if self.spec.latency {
                     let latencies = both.and_then(|(new, old)| Some((new.latency.clone()?, old.latency.clone()?)));
-                    observations.push(latencies.map_or(Observation::Missing, |(candidate, baseline)| Observation::Latency { candidate, baseline }));
+                    observations
+                        .push(latencies.map_or(Observation::Missing, |(candidate, baseline)| Observation::Latency { candidate, baseline }));
                 }
             }
             judge.observe(&observations).map_err(|why| StoreError::Broken(why.to_string()))?;
@@ -323,21 +355,32 @@ fn concerns(trigger: &Trigger, report: &CanaryReport) -> bool {
 
 fn fired(trigger: &Trigger, reading: f64, now: Timestamp) -> watch::Fired {
     watch::Fired {
-        metric: trigger.metric.clone(), reading, threshold: trigger.threshold, action: trigger.action, decider: trigger.decider.clone(),
-        deadline: now.checked_add(trigger.deadline.signed()).unwrap_or(now), default: trigger.default,
+        metric: trigger.metric.clone(),
+        reading,
+        threshold: trigger.threshold,
+        action: trigger.action,
+        decider: trigger.decider.clone(),
+        deadline: now.checked_add(trigger.deadline.signed()).unwrap_or(now),
+        default: trigger.default,
     }
 }
 
 /// "storefront errors 2.9 % against 0.0 % (evidence 1 : 214, limit 1 : 50)"
 fn failure(report: &CanaryReport) -> String {
     let failed = report.metrics.iter().filter(|metric| metric.verdict == Verdict::Fail).map(|metric| {
-        let Some(part) = metric.parts.iter().find(|part| part.verdict == Verdict::Fail).or_else(|| metric.leading()) else { return metric.metric.clone() };
+        let Some(part) = metric.parts.iter().find(|part| part.verdict == Verdict::Fail).or_else(|| metric.leading()) else {
+            return metric.metric.clone();
+        };
         let percent = |seen: &holdpoint_analysis::canary::Seen| if seen.n == 0 { 0.0 } else { 100.0 * seen.k / seen.n as f64 };
         let what = if part.part.is_empty() { String::new() } else { format!(" above {}", part.part) };
         let odds = |log: f64| format!("1 : {:.0}", 10_f64.powf(log.min(12.0)));
         format!(
             "{}{what} {:.1} % against {:.1} % (evidence {}, limit {})",
-            metric.metric, percent(&part.candidate), percent(&part.baseline), odds(part.evidence.so_far), odds(part.evidence.needed)
+            metric.metric,
+            percent(&part.candidate),
+            percent(&part.baseline),
+            odds(part.evidence.so_far),
+            odds(part.evidence.needed)
         )
     });
     failed.collect::<Vec<_>>().join("; ")

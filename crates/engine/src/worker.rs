@@ -101,7 +101,12 @@ impl Worker {
         let context = Context {
             root: self.config.root.clone(),
             attempt: lease.attempt.clone(),
-            blobs: Arc::new(Blobs { server: self.config.server.clone(), key: self.config.pool_key.clone(), client: self.client.clone(), cache: self.config.root.join("blobs") }),
+            blobs: Arc::new(Blobs {
+                server: self.config.server.clone(),
+                key: self.config.pool_key.clone(),
+                client: self.client.clone(),
+                cache: self.config.root.join("blobs"),
+            }),
             output,
             cancel: cancel.clone(),
             deadline: deadline.clone(),
@@ -167,7 +172,8 @@ async fn heartbeats(client: reqwest::Client, server: String, lease: Lease, deadl
     let length = Duration::from_millis(lease.lease_ms);
     loop {
         tokio::time::sleep(length / 5).await;
-        match client.post(&url).bearer_auth(&lease.secret).json(&json!({"token": lease.token})).timeout(Duration::from_secs(5)).send().await {
+        match client.post(&url).bearer_auth(&lease.secret).json(&json!({"token": lease.token})).timeout(Duration::from_secs(5)).send().await
+        {
             Ok(answer) if answer.status().is_success() => deadline.extend(length.saturating_sub(MARGIN)),
             Ok(answer) if answer.status() == StatusCode::CONFLICT || answer.status() == StatusCode::UNAUTHORIZED => {
                 tracing::warn!(attempt = lease.attempt, "the lease is no longer ours; stopping");
@@ -216,7 +222,13 @@ impl BlobSource for Blobs {
             if tokio::fs::read(&path).await.is_ok_and(|bytes| holdpoint_seal::digest::Digest::of(&bytes) == parsed) {
                 return Ok(path);
             }
-            let answer = self.client.get(format!("{}/v1/blobs/{digest}", self.server)).bearer_auth(&self.key).send().await.map_err(|why| broken(&why))?;
+            let answer = self
+                .client
+                .get(format!("{}/v1/blobs/{digest}", self.server))
+                .bearer_auth(&self.key)
+                .send()
+                .await
+                .map_err(|why| broken(&why))?;
             if answer.status() == StatusCode::NOT_FOUND {
                 return Err(BlobError::Missing(digest.to_owned()));
             }
@@ -234,7 +246,14 @@ impl BlobSource for Blobs {
             let broken = |why: &dyn std::fmt::Display| BlobError::Broken(why.to_string());
             let bytes = tokio::fs::read(path).await.map_err(|why| broken(&why))?;
             let digest = holdpoint_seal::digest::Digest::of(&bytes).to_string();
-            let answer = self.client.put(format!("{}/v1/blobs/{digest}", self.server)).bearer_auth(&self.key).body(bytes).send().await.map_err(|why| broken(&why))?;
+            let answer = self
+                .client
+                .put(format!("{}/v1/blobs/{digest}", self.server))
+                .bearer_auth(&self.key)
+                .body(bytes)
+                .send()
+                .await
+                .map_err(|why| broken(&why))?;
             answer.error_for_status().map_err(|why| broken(&why))?;
             Ok(digest)
         })

@@ -87,11 +87,16 @@ pub fn read(bytes: &[u8]) -> Result<TestReport, JunitError> {
     loop {
         buffer.clear();
         let at = reader.buffer_position();
-        let event = reader.read_event_into(&mut buffer).map_err(|why| JunitError::Xml { at: reader.error_position(), why: why.to_string() })?;
+        let event =
+            reader.read_event_into(&mut buffer).map_err(|why| JunitError::Xml { at: reader.error_position(), why: why.to_string() })?;
         match event {
             Event::Eof => break,
             Event::DocType(_) => {
-                return Err(JunitError::Shape { at, expected: "a report without a document type (entities are not expanded)", found: "DOCTYPE".to_owned() });
+                return Err(JunitError::Shape {
+                    at,
+                    expected: "a report without a document type (entities are not expanded)",
+                    found: "DOCTYPE".to_owned(),
+                });
             }
             Event::Start(start) => {
                 let name = start.local_name().as_ref().to_owned();
@@ -117,13 +122,23 @@ pub fn read(bytes: &[u8]) -> Result<TestReport, JunitError> {
         return Err(JunitError::Shape { at: 0, expected: "a testsuites or testsuite element", found: "no element".to_owned() });
     }
     if !path.is_empty() {
-        return Err(JunitError::Shape { at: bytes.len() as u64, expected: "the end of the report", found: "the end of the file".to_owned() });
+        return Err(JunitError::Shape {
+            at: bytes.len() as u64,
+            expected: "the end of the report",
+            found: "the end of the file".to_owned(),
+        });
     }
     Ok(total)
 }
 
 fn open(
-    start: &BytesStart<'_>, name: &str, root: bool, at: u64, seen_root: &mut bool, suites: &mut Vec<Suite>, case: &mut Option<Case>,
+    start: &BytesStart<'_>,
+    name: &str,
+    root: bool,
+    at: u64,
+    seen_root: &mut bool,
+    suites: &mut Vec<Suite>,
+    case: &mut Option<Case>,
 ) -> Result<(), JunitError> {
     if root {
         if *seen_root || !matches!(name, "testsuites" | "testsuite") {
@@ -145,9 +160,21 @@ fn open(
             let own = attribute(start, "name").unwrap_or_default();
             *case = Some(Case { name: if class.is_empty() { own } else { format!("{class}.{own}") }, ..Case::default() });
         }
-        "failure" => if let Some(case) = case { case.failed = true },
-        "error" => if let Some(case) = case { case.error = true },
-        "skipped" => if let Some(case) = case { case.skipped = true },
+        "failure" => {
+            if let Some(case) = case {
+                case.failed = true
+            }
+        }
+        "error" => {
+            if let Some(case) = case {
+                case.error = true
+            }
+        }
+        "skipped" => {
+            if let Some(case) = case {
+                case.skipped = true
+            }
+        }
         _ => {}
     }
     Ok(())
@@ -175,7 +202,9 @@ fn close(name: &str, suites: &mut Vec<Suite>, case: &mut Option<Case>, total: &m
             for ((attribute, said), counted) in suite.said.into_iter().zip(counted) {
                 // pytest counts an error at teardown of a passed test as a case more; only a larger count of what is bad
                 // or a missing case is a contradiction.
-                if let Some(said) = said && said > counted {
+                if let Some(said) = said
+                    && said > counted
+                {
                     return Err(JunitError::Contradiction { suite: suite.name, attribute, said, counted });
                 }
             }
@@ -217,7 +246,15 @@ mod tests {
 
     #[test]
     fn refuses_what_is_no_report() {
-        for text in ["", "{}", "<html/>", "<testsuite><testcase></testsuite>", "<testsuite name='a'>", "<!DOCTYPE x [<!ENTITY a 'b'>]><testsuite/>", "<testsuite/><testsuite/>"] {
+        for text in [
+            "",
+            "{}",
+            "<html/>",
+            "<testsuite><testcase></testsuite>",
+            "<testsuite name='a'>",
+            "<!DOCTYPE x [<!ENTITY a 'b'>]><testsuite/>",
+            "<testsuite/><testsuite/>",
+        ] {
             assert!(read(text.as_bytes()).is_err(), "{text} was taken");
         }
         let deep = "<testsuite>".repeat(200_000);

@@ -135,7 +135,10 @@ pub fn read(bytes: &[u8]) -> Result<Vec<ScanReport>, SarifError> {
     for run in log.runs {
         let tool = run.tool.driver.name.clone();
         if let Some(bad) = run.invocations.iter().find(|one| !one.execution_successful) {
-            return Err(SarifError::Unsuccessful { tool, why: bad.exit_code_description.clone().unwrap_or_else(|| "no reason given".to_owned()) });
+            return Err(SarifError::Unsuccessful {
+                tool,
+                why: bad.exit_code_description.clone().unwrap_or_else(|| "no reason given".to_owned()),
+            });
         }
         // A run without `results` did not look: SARIF 3.14.23 tells that apart from an empty list.
         let Some(results) = &run.results else {
@@ -174,7 +177,9 @@ fn level(finding: &Finding, rules: &[Rule]) -> String {
     }
     let by_index = finding.rule_index.and_then(|index| usize::try_from(index).ok()).and_then(|index| rules.get(index));
     let rule = by_index.or_else(|| finding.rule_id.as_ref().and_then(|id| rules.iter().find(|rule| rule.id == *id)));
-    rule.and_then(|rule| rule.default_configuration.as_ref()).and_then(|configuration| configuration.level.clone()).unwrap_or_else(|| "warning".to_owned())
+    rule.and_then(|rule| rule.default_configuration.as_ref())
+        .and_then(|configuration| configuration.level.clone())
+        .unwrap_or_else(|| "warning".to_owned())
 }
 
 fn rank(level: &str) -> u8 {

@@ -27,7 +27,11 @@ pub fn start(view: &View, ask: &StartBuild) -> Result<Decision, Stop> {
         Refusal::new("ORG-001", format!("there is no service {:?}", ask.service), "declare it in the organisation folder and apply")
     })?;
     let build = service.spec.components.get(&ask.component).and_then(|component| component.build.clone()).ok_or_else(|| {
-        Refusal::new("BLD-001", format!("service {} has no component {:?} with a build", ask.service, ask.component), "add `build:` to the component")
+        Refusal::new(
+            "BLD-001",
+            format!("service {} has no component {:?} with a build", ask.service, ask.component),
+            "add `build:` to the component",
+        )
     })?;
     if let Some(registered) = build.repository.as_ref().filter(|registered| **registered != ask.repository) {
         return Err(Refusal::new(
@@ -48,16 +52,39 @@ pub fn start(view: &View, ask: &StartBuild) -> Result<Decision, Stop> {
         }
     }
     let spec = StepSpec::Build {
-        component: ask.component.clone(), repository: ask.repository.clone(), commit: ask.commit.clone(), base: ask.base.clone(), build,
+        component: ask.component.clone(),
+        repository: ask.repository.clone(),
+        commit: ask.commit.clone(),
+        base: ask.base.clone(),
+        build,
     };
     let steps = vec![Step::new("build", format!("build {} at {}", ask.component, &ask.commit[..8]), spec, true, true)];
     let mut decision = Decision { answer: json!({"run": ask.id}), ..Decision::default() };
-    decision.fact(Kind::Run, ask.id.as_str(), Fact::RunOpened {
-        id: ask.id.clone(), purpose: Purpose::Build, release: None, service: ask.service.clone(), environment: None,
-        version: ask.commit[..8].to_owned(), pool: ask.pool.clone(), manifest_digest: None, components: BTreeMap::new(), previous: None,
-        steps, report: None, by: ask.actor.person.clone(),
-    });
-    decision.actions.push(ActionChange::Enqueue(Action { run: ask.id.to_string(), step: "build".to_owned(), pool: ask.pool.clone(), not_before: None }));
+    decision.fact(
+        Kind::Run,
+        ask.id.as_str(),
+        Fact::RunOpened {
+            id: ask.id.clone(),
+            purpose: Purpose::Build,
+            release: None,
+            service: ask.service.clone(),
+            environment: None,
+            version: ask.commit[..8].to_owned(),
+            pool: ask.pool.clone(),
+            manifest_digest: None,
+            components: BTreeMap::new(),
+            previous: None,
+            steps,
+            report: None,
+            by: ask.actor.person.clone(),
+        },
+    );
+    decision.actions.push(ActionChange::Enqueue(Action {
+        run: ask.id.to_string(),
+        step: "build".to_owned(),
+        pool: ask.pool.clone(),
+        not_before: None,
+    }));
     // The stream must be known to be new.
     if view.position(&crate::kernel::DocKey::new(Kind::Run, ask.id.as_str()))? != 0 {
         return Err(Refusal::new("ORC-009", format!("run {} exists already", ask.id), "ask again; ids are drawn anew").into());

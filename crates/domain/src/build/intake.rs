@@ -25,15 +25,24 @@ pub fn receive(view: &View, ask: &ReceiveEvidence) -> Result<Decision, Stop> {
     }
     let keys: Vec<String> = ask.subjects.iter().map(Digest::to_string).collect();
     let known = view.get_many::<Subject>(&keys)?;
-    let mut decision = Decision { answer: json!({"evidence": ask.id, "envelope": ask.envelope, "summary": ask.summary}), ..Decision::default() };
+    let mut decision =
+        Decision { answer: json!({"evidence": ask.id, "envelope": ask.envelope, "summary": ask.summary}), ..Decision::default() };
     for (subject, known) in ask.subjects.iter().zip(known) {
         if known.is_some_and(|known| known.items.iter().any(|item| item.envelope == ask.envelope)) {
             continue;
         }
-        decision.fact(Kind::Subject, subject.to_string(), Fact::EvidenceReceived {
-            id: ask.id.clone(), subject: subject.clone(), predicate_type: ask.predicate_type.clone(), envelope: ask.envelope.clone(),
-            signer: ask.signer.clone(), summary: ask.summary.clone(),
-        });
+        decision.fact(
+            Kind::Subject,
+            subject.to_string(),
+            Fact::EvidenceReceived {
+                id: ask.id.clone(),
+                subject: subject.clone(),
+                predicate_type: ask.predicate_type.clone(),
+                envelope: ask.envelope.clone(),
+                signer: ask.signer.clone(),
+                summary: ask.summary.clone(),
+            },
+        );
     }
     decision.pins.push(ask.envelope.clone());
     Ok(decision)
@@ -47,13 +56,25 @@ pub fn locks(ask: &ReceiveEvidence) -> Vec<DocKey> {
 /// Takes a piece of evidence out of force; the fact stays.
 pub fn revoke(view: &View, subject: &Digest, id: &EvidenceId, actor: &Actor, reason: Note) -> Result<Decision, Stop> {
     let by = actor.person.clone().ok_or_else(|| Refusal::new("AUTH-002", "only a person revokes evidence", "sign in"))?;
-    let person: Person = view.get(by.as_str())?.ok_or_else(|| Refusal::new("AUTH-002", "this account is not registered", "ask an administrator"))?;
+    let person: Person =
+        view.get(by.as_str())?.ok_or_else(|| Refusal::new("AUTH-002", "this account is not registered", "ask an administrator"))?;
     if !["admin", "release-manager", "security"].iter().any(|role| person.has(role)) {
-        return Err(Refusal::new("AUTH-003", "revoking evidence needs the role security, release-manager or admin", "ask somebody who holds one").into());
+        return Err(Refusal::new(
+            "AUTH-003",
+            "revoking evidence needs the role security, release-manager or admin",
+            "ask somebody who holds one",
+        )
+        .into());
     }
-    let known: Subject = view.get(&subject.to_string())?.ok_or_else(|| Refusal::new("EVD-002", format!("there is no evidence about {subject}"), "check the digest"))?;
+    let known: Subject = view
+        .get(&subject.to_string())?
+        .ok_or_else(|| Refusal::new("EVD-002", format!("there is no evidence about {subject}"), "check the digest"))?;
     let item = known.items.iter().find(|item| item.id == *id).ok_or_else(|| {
-        Refusal::new("EVD-002", format!("there is no evidence {id} about {}", subject.short()), "list it: holdpoint evidence show --subject DIGEST")
+        Refusal::new(
+            "EVD-002",
+            format!("there is no evidence {id} about {}", subject.short()),
+            "list it: holdpoint evidence show --subject DIGEST",
+        )
     })?;
     if item.revoked {
         return Ok(Decision::unchanged(json!({"evidence": id, "revoked": true})));

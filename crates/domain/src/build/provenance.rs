@@ -17,8 +17,11 @@ fn ask(question: &Question) -> Condition {
             _ => None,
         });
         match found {
-            Some((commit, builder, level, repository)) => Atom::open(format!("{name} {} built by {builder} from {}", pin.digest.short(), short(commit)))
-                .with(json!({"component": name, "digest": pin.digest, "commit": commit, "repository": repository, "slsa_build_level": level})),
+            Some((commit, builder, level, repository)) => {
+                Atom::open(format!("{name} {} built by {builder} from {}", pin.digest.short(), short(commit))).with(
+                    json!({"component": name, "digest": pin.digest, "commit": commit, "repository": repository, "slsa_build_level": level}),
+                )
+            }
             None => Atom::shut(
                 "PROV-001",
                 format!("no provenance for {name} {}", pin.digest.short()),

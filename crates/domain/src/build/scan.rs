@@ -24,7 +24,10 @@ fn ask(question: &Question) -> Condition {
                         None => Atom::shut(
                             "SCAN-001",
                             format!("no {tool} result for {name} {}", pin.digest.short()),
-                            format!("add the SARIF of {tool} for exactly this digest: holdpoint evidence add --kind sarif --subject {} FILE", pin.digest),
+                            format!(
+                                "add the SARIF of {tool} for exactly this digest: holdpoint evidence add --kind sarif --subject {} FILE",
+                                pin.digest
+                            ),
                         )
                         .into(),
                     })

@@ -15,7 +15,10 @@ pub const GATE: Gate = Gate { id: "approval", title: "Approval", ask };
 /// Why a given approval does not count (any more).
 fn void_because(question: &Question, vote: &Approval) -> Option<(&'static str, String)> {
     if vote.manifest_digest != *question.release.manifest_digest() {
-        return Some(("GOV-005", format!("the manifest changed since ({} → {})", vote.manifest_digest.short(), question.release.manifest_digest().short())));
+        return Some((
+            "GOV-005",
+            format!("the manifest changed since ({} → {})", vote.manifest_digest.short(), question.release.manifest_digest().short()),
+        ));
     }
     if vote.evidence_root != evidence::root(question) {
         return Some(("GOV-006", "evidence that was shown was added to, replaced or revoked since".to_owned()));
@@ -49,9 +52,13 @@ fn ask(question: &Question) -> Condition {
     for vote in &here {
         if vote.state == ApprovalState::Rejected && vote.manifest_digest == *question.release.manifest_digest() {
             parts.push(
-                Atom::shut("GOV-009", "rejected", "the person who rejected approves, or withdraws the rejection, or the release is amended")
-                    .with(json!({"by": vote.by, "at": vote.at, "comment": vote.comment}))
-                    .into(),
+                Atom::shut(
+                    "GOV-009",
+                    "rejected",
+                    "the person who rejected approves, or withdraws the rejection, or the release is amended",
+                )
+                .with(json!({"by": vote.by, "at": vote.at, "comment": vote.comment}))
+                .into(),
             );
         }
     }
@@ -60,7 +67,9 @@ fn ask(question: &Question) -> Condition {
         parts.push(
             Atom::shut(
                 "GOV-004",
-                format!("{unknown} of its author addresses belong to nobody who is registered, so nobody can be shown not to be the author"),
+                format!(
+                    "{unknown} of its author addresses belong to nobody who is registered, so nobody can be shown not to be the author"
+                ),
                 "register the address with its person in the organisation folder, and build again",
             )
             .into(),
@@ -75,13 +84,20 @@ fn ask(question: &Question) -> Condition {
             match void_because(question, vote) {
                 None if holds => {
                     counted += 1;
-                    atoms.push(Atom::open(format!("approved for {}", rule.role)).with(json!({"by": vote.by, "role": rule.role, "at": vote.at})).into());
+                    atoms.push(
+                        Atom::open(format!("approved for {}", rule.role))
+                            .with(json!({"by": vote.by, "role": rule.role, "at": vote.at}))
+                            .into(),
+                    );
                 }
                 None => {}
                 Some((code, why)) => atoms.push(
-                    Atom { light: Light::Waiting, ..Atom::waiting(code, format!("void: an approval, {why}"), "approve again after looking at the difference") }
-                        .with(json!({"by": vote.by, "at": vote.at, "approved_manifest": vote.manifest_digest}))
-                        .into(),
+                    Atom {
+                        light: Light::Waiting,
+                        ..Atom::waiting(code, format!("void: an approval, {why}"), "approve again after looking at the difference")
+                    }
+                    .with(json!({"by": vote.by, "at": vote.at, "approved_manifest": vote.manifest_digest}))
+                    .into(),
                 ),
             }
         }
@@ -122,15 +138,25 @@ pub fn vote(view: &View, vote: &Vote, now: Timestamp) -> Result<Decision, Stop> 
     let by = match (vote.actor.kind, &vote.actor.person) {
         (AccountKind::Person, Some(person)) => person.clone(),
         _ => {
-            return Err(Refusal::new("GOV-007", "an approval is a person's: service accounts, workers and the engine cannot give one", "sign in as yourself").into());
+            return Err(Refusal::new(
+                "GOV-007",
+                "an approval is a person's: service accounts, workers and the engine cannot give one",
+                "sign in as yourself",
+            )
+            .into());
         }
     };
     if question.release.state != ReleaseState::Open {
         return Err(Refusal::new("REL-002", "the release is closed", "approve a release that is open").into());
     }
-    let mut decision = Decision { answer: json!({"release": vote.release, "environment": vote.environment, "state": vote.state}), ..Decision::default() };
+    let mut decision =
+        Decision { answer: json!({"release": vote.release, "environment": vote.environment, "state": vote.state}), ..Decision::default() };
     if vote.state == ApprovalState::Withdrawn {
-        let had = question.release.approvals.iter().any(|old| old.by == by && old.environment == vote.environment && old.state != ApprovalState::Withdrawn);
+        let had = question
+            .release
+            .approvals
+            .iter()
+            .any(|old| old.by == by && old.environment == vote.environment && old.state != ApprovalState::Withdrawn);
         if had {
             decision.fact(Kind::Release, vote.release.as_str(), Fact::ApprovalWithdrawn { by, environment: vote.environment.clone() });
         }
@@ -139,14 +165,18 @@ pub fn vote(view: &View, vote: &Vote, now: Timestamp) -> Result<Decision, Stop> 
     let person: Option<Person> = view.get(by.as_str())?;
     may_vote(&question, vote, person.as_ref())?;
     let same = question.release.approvals.iter().any(|old| {
-        old.by == by && old.environment == vote.environment && old.state == vote.state && old.manifest_digest == vote.manifest_digest
+        old.by == by
+            && old.environment == vote.environment
+            && old.state == vote.state
+            && old.manifest_digest == vote.manifest_digest
             && old.evidence_root == vote.evidence_root
     });
     if same {
         return Ok(decision);
     }
     let comment = vote.comment.as_ref().map(|note| note.commit().digest);
-    let (environment, manifest_digest, evidence_root) = (vote.environment.clone(), vote.manifest_digest.clone(), vote.evidence_root.clone());
+    let (environment, manifest_digest, evidence_root) =
+        (vote.environment.clone(), vote.manifest_digest.clone(), vote.evidence_root.clone());
     let fact = match vote.state {
         ApprovalState::Rejected => Fact::ApprovalRejected { by, environment, manifest_digest, evidence_root, comment },
         ApprovalState::Given | ApprovalState::Withdrawn => Fact::ApprovalGiven { by, environment, manifest_digest, evidence_root, comment },
@@ -161,7 +191,11 @@ fn may_vote(question: &Question, vote: &Vote, person: Option<&Person>) -> Result
     if vote.manifest_digest != *now_manifest {
         return Err(Refusal::new(
             "GOV-005",
-            format!("what you saw is not what would be released: the manifest is {} now, you were shown {}", now_manifest.short(), vote.manifest_digest.short()),
+            format!(
+                "what you saw is not what would be released: the manifest is {} now, you were shown {}",
+                now_manifest.short(),
+                vote.manifest_digest.short()
+            ),
             "look at the difference and decide again",
         )
         .with(json!({"shown": vote.manifest_digest, "current": now_manifest}))
@@ -169,9 +203,13 @@ fn may_vote(question: &Question, vote: &Vote, person: Option<&Person>) -> Result
     }
     let root = evidence::root(question);
     if vote.evidence_root != root {
-        return Err(Refusal::new("GOV-006", "the evidence changed since it was shown to you", "look at the evidence as it is now and decide again")
-            .with(json!({"shown": vote.evidence_root, "current": root}))
-            .into());
+        return Err(Refusal::new(
+            "GOV-006",
+            "the evidence changed since it was shown to you",
+            "look at the evidence as it is now and decide again",
+        )
+        .with(json!({"shown": vote.evidence_root, "current": root}))
+        .into());
     }
     // A rejection is anybody's who holds a role that counts; an approval never an author's.
     if vote.state == ApprovalState::Given {
@@ -196,7 +234,11 @@ fn may_vote(question: &Question, vote: &Vote, person: Option<&Person>) -> Result
     if !roles.iter().any(|role| person.is_some_and(|person| person.has(role))) {
         return Err(Refusal::new(
             "GOV-008",
-            if roles.is_empty() { "this stage asks for no approval".to_owned() } else { format!("a vote here counts from holders of: {}", roles.join(", ")) },
+            if roles.is_empty() {
+                "this stage asks for no approval".to_owned()
+            } else {
+                format!("a vote here counts from holders of: {}", roles.join(", "))
+            },
             "ask somebody who holds the role, or have the role given to you in the organisation folder",
         )
         .into());

@@ -49,14 +49,21 @@ pub struct DeclareFreeze {
 /// either sees the freeze or was granted before it.
 pub fn locks(id: &FreezeId, scope: &FreezeScope, environments: &[String]) -> Vec<DocKey> {
     let covered = environments.iter().filter(|name| scope.environments.is_empty() || scope.environments.contains(name));
-    std::iter::once(DocKey::new(Kind::Freeze, id.as_str())).chain(covered.map(|name| DocKey::new(Kind::Environment, name.as_str()))).collect()
+    std::iter::once(DocKey::new(Kind::Freeze, id.as_str()))
+        .chain(covered.map(|name| DocKey::new(Kind::Environment, name.as_str())))
+        .collect()
 }
 
 /// Declares it; it holds from the moment of commit where `from` has passed.
 pub fn declare(view: &View, ask: &DeclareFreeze) -> Result<Decision, Stop> {
     may(view, &ask.actor)?;
     if ask.from >= ask.until {
-        return Err(Refusal::new("FRZ-002", format!("the freeze ends ({}) before it begins ({})", ask.until, ask.from), "give an end after the start").into());
+        return Err(Refusal::new(
+            "FRZ-002",
+            format!("the freeze ends ({}) before it begins ({})", ask.until, ask.from),
+            "give an end after the start",
+        )
+        .into());
     }
     for name in &ask.scope.environments {
         if view.get::<Environment>(name)?.is_none_or(|place| place.retired) {
@@ -69,9 +76,18 @@ pub fn declare(view: &View, ask: &DeclareFreeze) -> Result<Decision, Stop> {
         }
     }
     let mut decision = Decision { answer: json!({"freeze": ask.id}), ..Decision::default() };
-    decision.fact(Kind::Freeze, ask.id.as_str(), Fact::FreezeDeclared {
-        id: ask.id.clone(), name: ask.name.clone(), scope: ask.scope.clone(), from: ask.from, until: ask.until, reason: ask.reason.commit().digest,
-    });
+    decision.fact(
+        Kind::Freeze,
+        ask.id.as_str(),
+        Fact::FreezeDeclared {
+            id: ask.id.clone(),
+            name: ask.name.clone(),
+            scope: ask.scope.clone(),
+            from: ask.from,
+            until: ask.until,
+            reason: ask.reason.commit().digest,
+        },
+    );
     decision.notes.push(ask.reason.clone());
     Ok(decision)
 }
@@ -79,7 +95,8 @@ pub fn declare(view: &View, ask: &DeclareFreeze) -> Result<Decision, Stop> {
 /// Lifts a freeze before its end.
 pub fn lift(view: &View, id: &FreezeId, actor: &Actor, reason: Note) -> Result<Decision, Stop> {
     let by = may(view, actor)?;
-    let freeze: Freeze = view.get(id.as_str())?.ok_or_else(|| Refusal::new("FRZ-003", format!("there is no freeze {id}"), "list them: GET /v1/freezes"))?;
+    let freeze: Freeze =
+        view.get(id.as_str())?.ok_or_else(|| Refusal::new("FRZ-003", format!("there is no freeze {id}"), "list them: GET /v1/freezes"))?;
     let mut decision = Decision { answer: json!({"freeze": id, "lifted": true}), ..Decision::default() };
     if !freeze.lifted {
         decision.fact(Kind::Freeze, id.as_str(), Fact::FreezeLifted { by, reason: reason.commit().digest });
@@ -94,5 +111,10 @@ fn may(view: &View, actor: &Actor) -> Result<crate::kernel::PersonId, Stop> {
     if person.is_some_and(|person| ["admin", "release-manager", "operator"].iter().any(|role| person.has(role))) {
         return Ok(by);
     }
-    Err(Refusal::new("AUTH-003", "declaring or lifting a freeze needs the role release-manager, operator or admin", "ask somebody who holds one").into())
+    Err(Refusal::new(
+        "AUTH-003",
+        "declaring or lifting a freeze needs the role release-manager, operator or admin",
+        "ask somebody who holds one",
+    )
+    .into())
 }

@@ -2,9 +2,9 @@
 
 use super::{DocKey, Note, PersonId, Timestamp};
 use crate::nouns::Fact;
+use holdpoint_seal::digest::Digest;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use holdpoint_seal::digest::Digest;
 
 /// What kind of account acts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,11 +85,25 @@ pub struct Action {
 pub enum ActionChange {
     Enqueue(Action),
     /// Granted: the attempt, its fencing token and the end of the lease.
-    Lease { run: String, step: String, attempt: String, token: u64, worker: String, until: Timestamp },
+    Lease {
+        run: String,
+        step: String,
+        attempt: String,
+        token: u64,
+        worker: String,
+        until: Timestamp,
+    },
     /// Back in the queue, not before an instant.
-    Postpone { run: String, step: String, not_before: Timestamp },
+    Postpone {
+        run: String,
+        step: String,
+        not_before: Timestamp,
+    },
     /// Over: done, failed or no longer wanted.
-    Remove { run: String, step: String },
+    Remove {
+        run: String,
+        step: String,
+    },
 }
 
 /// Everything one command leads to. Committed as a whole or not at all.

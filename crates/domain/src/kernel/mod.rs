@@ -7,7 +7,7 @@ mod refusal;
 mod span;
 mod view;
 
-pub use decision::{Action, ActionChange, Actor, AccountKind, Decision, NewFact, Via};
+pub use decision::{AccountKind, Action, ActionChange, Actor, Decision, NewFact, Via};
 pub use ids::{EvidenceId, FreezeId, IdError, PersonId, ReleaseId, RunId};
 pub use note::{Note, Salt};
 pub use refusal::{Refusal, Stop};

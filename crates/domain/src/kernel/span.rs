@@ -8,10 +8,18 @@ use serde::{Deserialize, Serialize};
 pub struct Span(u64);
 
 impl Span {
-    pub const fn from_ms(ms: u64) -> Self { Self(ms) }
-    pub const fn from_s(seconds: u64) -> Self { Self(seconds * 1000) }
-    pub const fn ms(self) -> u64 { self.0 }
-    pub const fn seconds(self) -> f64 { self.0 as f64 / 1000.0 }
+    pub const fn from_ms(ms: u64) -> Self {
+        Self(ms)
+    }
+    pub const fn from_s(seconds: u64) -> Self {
+        Self(seconds * 1000)
+    }
+    pub const fn ms(self) -> u64 {
+        self.0
+    }
+    pub const fn seconds(self) -> f64 {
+        self.0 as f64 / 1000.0
+    }
     /// As a jiff duration, for arithmetic with timestamps.
     pub fn signed(self) -> jiff::SignedDuration {
         jiff::SignedDuration::from_millis(i64::try_from(self.0).unwrap_or(i64::MAX))
@@ -46,11 +54,15 @@ impl std::str::FromStr for Span {
 
 impl TryFrom<String> for Span {
     type Error = String;
-    fn try_from(text: String) -> Result<Self, String> { text.parse() }
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
 }
 
 impl From<Span> for String {
-    fn from(span: Span) -> String { span.to_string() }
+    fn from(span: Span) -> String {
+        span.to_string()
+    }
 }
 
 impl std::fmt::Display for Span {
@@ -72,7 +84,14 @@ mod tests {
 
     #[test]
     fn reads_what_people_write_and_writes_it_back() {
-        for (text, ms, back) in [("250ms", 250, "250ms"), ("90s", 90_000, "90s"), ("120s", 120_000, "2m"), ("PT16H", 57_600_000, "16h"), ("7d", 604_800_000, "7d"), ("P1D", 86_400_000, "1d")] {
+        for (text, ms, back) in [
+            ("250ms", 250, "250ms"),
+            ("90s", 90_000, "90s"),
+            ("120s", 120_000, "2m"),
+            ("PT16H", 57_600_000, "16h"),
+            ("7d", 604_800_000, "7d"),
+            ("P1D", 86_400_000, "1d"),
+        ] {
             let span: Span = text.parse().expect(text);
             assert_eq!((span.ms(), span.to_string().as_str()), (ms, back));
         }

@@ -31,8 +31,16 @@ pub enum Kind {
 impl Kind {
     /// All kinds, in the order of their names' first use.
     pub const ALL: [Kind; 10] = [
-        Kind::Person, Kind::Service, Kind::Environment, Kind::Pipeline, Kind::Window, Kind::Freeze, Kind::Release, Kind::Run,
-        Kind::Slot, Kind::Subject,
+        Kind::Person,
+        Kind::Service,
+        Kind::Environment,
+        Kind::Pipeline,
+        Kind::Window,
+        Kind::Freeze,
+        Kind::Release,
+        Kind::Run,
+        Kind::Slot,
+        Kind::Subject,
     ];
     /// The name in streams and tables.
     pub fn name(self) -> &'static str {

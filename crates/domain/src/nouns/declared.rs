@@ -35,8 +35,12 @@ impl Person {
 
 impl Noun for Person {
     const KIND: Kind = Kind::Person;
-    fn key(&self) -> String { self.spec.id.to_string() }
-    fn live(&self) -> bool { !self.retired }
+    fn key(&self) -> String {
+        self.spec.id.to_string()
+    }
+    fn live(&self) -> bool {
+        !self.retired
+    }
     fn open(fact: &Fact, _at: Timestamp) -> Option<Self> {
         match fact {
             Fact::PersonDeclared(spec) => Some(Self { spec: spec.clone(), retired: false }),
@@ -96,8 +100,12 @@ pub struct EnvironmentSpec {
     pub traffic: Option<Traffic>,
 }
 
-fn utc() -> String { "UTC".to_owned() }
-fn default_pool() -> String { "default".to_owned() }
+fn utc() -> String {
+    "UTC".to_owned()
+}
+fn default_pool() -> String {
+    "default".to_owned()
+}
 
 /// See [`EnvironmentSpec`]. Its row is the guard that leases share and freezes take.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -108,8 +116,12 @@ pub struct Environment {
 
 impl Noun for Environment {
     const KIND: Kind = Kind::Environment;
-    fn key(&self) -> String { self.spec.name.clone() }
-    fn live(&self) -> bool { !self.retired }
+    fn key(&self) -> String {
+        self.spec.name.clone()
+    }
+    fn live(&self) -> bool {
+        !self.retired
+    }
     fn open(fact: &Fact, _at: Timestamp) -> Option<Self> {
         match fact {
             Fact::EnvironmentDeclared(spec) => Some(Self { spec: spec.clone(), retired: false }),
@@ -152,8 +164,12 @@ pub struct Window {
 
 impl Noun for Window {
     const KIND: Kind = Kind::Window;
-    fn key(&self) -> String { self.spec.name.clone() }
-    fn live(&self) -> bool { !self.retired }
+    fn key(&self) -> String {
+        self.spec.name.clone()
+    }
+    fn live(&self) -> bool {
+        !self.retired
+    }
     fn open(fact: &Fact, _at: Timestamp) -> Option<Self> {
         match fact {
             Fact::WindowDeclared(spec) => Some(Self { spec: spec.clone(), retired: false }),

@@ -25,20 +25,77 @@ pub enum Fact {
     WindowDeclared(WindowSpec),
     /// What the stream is about is no longer declared.
     Retired {},
-    FreezeDeclared { id: FreezeId, name: String, scope: FreezeScope, from: Timestamp, until: Timestamp, reason: Digest },
-    FreezeLifted { by: PersonId, reason: Digest },
+    FreezeDeclared {
+        id: FreezeId,
+        name: String,
+        scope: FreezeScope,
+        from: Timestamp,
+        until: Timestamp,
+        reason: Digest,
+    },
+    FreezeLifted {
+        by: PersonId,
+        reason: Digest,
+    },
     // releases
-    ReleaseCreated { id: ReleaseId, manifest: Manifest, manifest_digest: Digest, by: PersonId },
-    ManifestAmended { manifest: Manifest, manifest_digest: Digest, by: PersonId },
-    ApprovalGiven { by: PersonId, environment: String, manifest_digest: Digest, evidence_root: Digest, comment: Option<Digest> },
-    ApprovalRejected { by: PersonId, environment: String, manifest_digest: Digest, evidence_root: Digest, comment: Option<Digest> },
-    ApprovalWithdrawn { by: PersonId, environment: String },
-    PromotionRequested { environment: String, by: PersonId },
-    PromotionEnded { environment: String, run: RunId, manifest_digest: Digest, result: RunResult },
-    ReleaseClosed { closure: Closure, superseded_by: Option<ReleaseId>, reason: Option<Digest> },
+    ReleaseCreated {
+        id: ReleaseId,
+        manifest: Manifest,
+        manifest_digest: Digest,
+        by: PersonId,
+    },
+    ManifestAmended {
+        manifest: Manifest,
+        manifest_digest: Digest,
+        by: PersonId,
+    },
+    ApprovalGiven {
+        by: PersonId,
+        environment: String,
+        manifest_digest: Digest,
+        evidence_root: Digest,
+        comment: Option<Digest>,
+    },
+    ApprovalRejected {
+        by: PersonId,
+        environment: String,
+        manifest_digest: Digest,
+        evidence_root: Digest,
+        comment: Option<Digest>,
+    },
+    ApprovalWithdrawn {
+        by: PersonId,
+        environment: String,
+    },
+    PromotionRequested {
+        environment: String,
+        by: PersonId,
+    },
+    PromotionEnded {
+        environment: String,
+        run: RunId,
+        manifest_digest: Digest,
+        result: RunResult,
+    },
+    ReleaseClosed {
+        closure: Closure,
+        superseded_by: Option<ReleaseId>,
+        reason: Option<Digest>,
+    },
     // evidence
-    EvidenceReceived { id: EvidenceId, subject: Digest, predicate_type: String, envelope: Digest, signer: String, summary: Summary },
-    EvidenceRevoked { id: EvidenceId, by: PersonId, reason: Digest },
+    EvidenceReceived {
+        id: EvidenceId,
+        subject: Digest,
+        predicate_type: String,
+        envelope: Digest,
+        signer: String,
+        summary: Summary,
+    },
+    EvidenceRevoked {
+        id: EvidenceId,
+        by: PersonId,
+        reason: Digest,
+    },
     // runs
     RunOpened {
         id: RunId,
@@ -56,21 +113,77 @@ pub enum Fact {
         report: Option<Digest>,
         by: Option<PersonId>,
     },
-    StepLeased { step: String, attempt: String, worker: String, until: Timestamp },
-    StepFinished { step: String, attempt: String, token: u64, outcome: Outcome, log: Option<Digest> },
+    StepLeased {
+        step: String,
+        attempt: String,
+        worker: String,
+        until: Timestamp,
+    },
+    StepFinished {
+        step: String,
+        attempt: String,
+        token: u64,
+        outcome: Outcome,
+        log: Option<Digest>,
+    },
     /// An indeterminate step was cleared up, by a probe (`by` none) or a person.
-    StepResolved { step: String, attempt: String, outcome: Outcome, by: Option<PersonId>, reason: Option<Digest> },
-    CanaryJudged { step: String, verdict: String, series: Digest, sentence: String },
-    TriggerFired { step: String, metric: String, reading: f64, threshold: Option<f64>, series: Digest },
-    RunHeld { cause: Cause },
-    RunResumed { by: Option<PersonId> },
-    RollbackDecided { cause: Cause, steps: Vec<Step> },
-    RunFinished { result: RunResult },
+    StepResolved {
+        step: String,
+        attempt: String,
+        outcome: Outcome,
+        by: Option<PersonId>,
+        reason: Option<Digest>,
+    },
+    CanaryJudged {
+        step: String,
+        verdict: String,
+        series: Digest,
+        sentence: String,
+    },
+    TriggerFired {
+        step: String,
+        metric: String,
+        reading: f64,
+        threshold: Option<f64>,
+        series: Digest,
+    },
+    RunHeld {
+        cause: Cause,
+    },
+    RunResumed {
+        by: Option<PersonId>,
+    },
+    RollbackDecided {
+        cause: Cause,
+        steps: Vec<Step>,
+    },
+    RunFinished {
+        result: RunResult,
+    },
     // what runs where
-    SlotTaken { environment: String, service: String, run: RunId },
-    SlotFreed { environment: String, service: String, run: RunId },
-    RunningChanged { environment: String, service: String, running: Option<Running> },
-    DeploymentReported { environment: String, service: String, digest: Digest, result: String, observed: Option<String>, by: PersonId },
+    SlotTaken {
+        environment: String,
+        service: String,
+        run: RunId,
+    },
+    SlotFreed {
+        environment: String,
+        service: String,
+        run: RunId,
+    },
+    RunningChanged {
+        environment: String,
+        service: String,
+        running: Option<Running>,
+    },
+    DeploymentReported {
+        environment: String,
+        service: String,
+        digest: Digest,
+        result: String,
+        observed: Option<String>,
+        by: PersonId,
+    },
 }
 
 /// A fact that cannot be read.
@@ -109,8 +222,11 @@ impl Fact {
         if v != Self::V {
             return Err(FactError::Unknown { name: name.to_owned(), v });
         }
-        serde_json::from_value(serde_json::json!({"type": name, "body": body}))
-            .map_err(|why| FactError::Shape { name: name.to_owned(), v, why: why.to_string() })
+        serde_json::from_value(serde_json::json!({"type": name, "body": body})).map_err(|why| FactError::Shape {
+            name: name.to_owned(),
+            v,
+            why: why.to_string(),
+        })
     }
 }
 

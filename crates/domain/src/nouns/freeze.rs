@@ -42,12 +42,22 @@ impl Freeze {
 
 impl Noun for Freeze {
     const KIND: Kind = Kind::Freeze;
-    fn key(&self) -> String { self.id.to_string() }
-    fn live(&self) -> bool { !self.lifted }
+    fn key(&self) -> String {
+        self.id.to_string()
+    }
+    fn live(&self) -> bool {
+        !self.lifted
+    }
     fn open(fact: &Fact, _at: Timestamp) -> Option<Self> {
         match fact {
             Fact::FreezeDeclared { id, name, scope, from, until, reason } => Some(Self {
-                id: id.clone(), name: name.clone(), scope: scope.clone(), from: *from, until: *until, reason: reason.clone(), lifted: false,
+                id: id.clone(),
+                name: name.clone(),
+                scope: scope.clone(),
+                from: *from,
+                until: *until,
+                reason: reason.clone(),
+                lifted: false,
             }),
             _ => None,
         }

@@ -11,17 +11,17 @@ mod service;
 mod slot;
 mod subject;
 
-pub use declared::{Environment, Person, PersonSpec, EnvironmentSpec, Traffic, Window, WindowSpec};
+pub use declared::{Environment, EnvironmentSpec, Person, PersonSpec, Traffic, Window, WindowSpec};
 pub use fact::{Fact, FactError, Projected, UnknownFact, project};
 pub use freeze::{Freeze, FreezeScope};
 pub use pipeline::{
-    ApprovalRule, ExtraStep, GateRules, HttpCall, Pipeline, PipelineSpec, Promotion, Rollout, ScanRule, Stage, Strategy, TestRule, TestStep,
-    Test, Trigger, TriggerAction, Undecided,
+    ApprovalRule, ExtraStep, GateRules, HttpCall, Pipeline, PipelineSpec, Promotion, Rollout, ScanRule, Stage, Strategy, Test, TestRule,
+    TestStep, Trigger, TriggerAction, Undecided,
 };
 pub use release::{
     Approval, ApprovalState, Author, Closure, Commit, ComponentPin, Definition, Manifest, ManifestVersion, Promoted, Release, ReleaseState,
 };
-pub use run::{Attempt, Cause, Instance, Outcome, Purpose, Run, RunResult, RunState, Side, Step, StepSpec, StepState, Weights, WatchSpec};
+pub use run::{Attempt, Cause, Instance, Outcome, Purpose, Run, RunResult, RunState, Side, Step, StepSpec, StepState, WatchSpec, Weights};
 pub use service::{Build, Component, Health, Migrate, Service, ServiceSpec};
 pub use slot::{Running, Slot, SlotEntry};
-pub use subject::{EvidenceItem, Subject, Summary, ScanCounts};
+pub use subject::{EvidenceItem, ScanCounts, Subject, Summary};

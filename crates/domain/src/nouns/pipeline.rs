@@ -44,7 +44,9 @@ pub struct ApprovalRule {
     pub count: u32,
 }
 
-fn one() -> u32 { 1 }
+fn one() -> u32 {
+    1
+}
 
 /// What a stage asks before work may pass it.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -64,7 +66,9 @@ pub struct GateRules {
     pub previous: bool,
 }
 
-fn yes() -> bool { true }
+fn yes() -> bool {
+    true
+}
 
 /// How traffic moves to a new version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -109,8 +113,14 @@ pub struct Rollout {
 impl Default for Rollout {
     fn default() -> Self {
         Self {
-            strategy: Strategy::Rolling, steps: Vec::new(), hold: hold(), interval: interval(), alpha: alpha(), tolerance: tolerance(),
-            latency: true, undecided: Undecided::Hold,
+            strategy: Strategy::Rolling,
+            steps: Vec::new(),
+            hold: hold(),
+            interval: interval(),
+            alpha: alpha(),
+            tolerance: tolerance(),
+            latency: true,
+            undecided: Undecided::Hold,
         }
     }
 }
@@ -126,10 +136,18 @@ pub enum Undecided {
     Rollback,
 }
 
-fn hold() -> Span { Span::from_s(60) }
-fn interval() -> Span { Span::from_s(1) }
-fn alpha() -> f64 { 0.05 }
-fn tolerance() -> f64 { 0.25 }
+fn hold() -> Span {
+    Span::from_s(60)
+}
+fn interval() -> Span {
+    Span::from_s(1)
+}
+fn alpha() -> f64 {
+    0.05
+}
+fn tolerance() -> f64 {
+    0.25
+}
 
 /// What a trigger does when it fires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -188,8 +206,12 @@ pub struct HttpCall {
     pub expect_status: u16,
 }
 
-fn get() -> String { "GET".to_owned() }
-fn ok() -> u16 { 200 }
+fn get() -> String {
+    "GET".to_owned()
+}
+fn ok() -> u16 {
+    200
+}
 
 /// A step of the stage's own, before or after the rollout.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -212,7 +234,9 @@ pub struct ExtraStep {
     pub timeout: Span,
 }
 
-fn step_timeout() -> Span { Span::from_s(600) }
+fn step_timeout() -> Span {
+    Span::from_s(600)
+}
 
 /// A test run against what was just deployed; its JUnit report becomes evidence about the manifest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -276,8 +300,12 @@ impl Pipeline {
 
 impl Noun for Pipeline {
     const KIND: Kind = Kind::Pipeline;
-    fn key(&self) -> String { self.spec.name.clone() }
-    fn live(&self) -> bool { !self.retired }
+    fn key(&self) -> String {
+        self.spec.name.clone()
+    }
+    fn live(&self) -> bool {
+        !self.retired
+    }
     fn open(fact: &Fact, _at: Timestamp) -> Option<Self> {
         match fact {
             Fact::PipelineDeclared(spec) => Some(Self { spec: spec.clone(), retired: false }),

@@ -144,18 +144,27 @@ pub struct Release {
 
 impl Release {
     /// The manifest in force.
-    pub fn manifest(&self) -> &Manifest { &self.current().manifest }
+    pub fn manifest(&self) -> &Manifest {
+        &self.current().manifest
+    }
     /// The digest of the manifest in force.
-    pub fn manifest_digest(&self) -> &Digest { &self.current().digest }
+    pub fn manifest_digest(&self) -> &Digest {
+        &self.current().digest
+    }
     fn current(&self) -> &ManifestVersion {
         // A release is opened by a fact that carries its first manifest, so there is always one.
         &self.manifests[self.manifests.len() - 1]
     }
     /// People who created the release or changed its manifest: its editors.
-    pub fn editors(&self) -> impl Iterator<Item = &PersonId> { self.manifests.iter().map(|version| &version.by) }
+    pub fn editors(&self) -> impl Iterator<Item = &PersonId> {
+        self.manifests.iter().map(|version| &version.by)
+    }
     /// Whether it ran successfully in an environment, with the manifest in force.
     pub fn succeeded_in(&self, environment: &str) -> bool {
-        self.promoted.iter().rev().find(|p| p.environment == environment && p.manifest_digest == *self.manifest_digest())
+        self.promoted
+            .iter()
+            .rev()
+            .find(|p| p.environment == environment && p.manifest_digest == *self.manifest_digest())
             .is_some_and(|p| p.result == RunResult::Succeeded)
     }
     fn vote(&mut self, vote: Approval) {
@@ -166,8 +175,12 @@ impl Release {
 
 impl Noun for Release {
     const KIND: Kind = Kind::Release;
-    fn key(&self) -> String { self.id.to_string() }
-    fn live(&self) -> bool { self.state == ReleaseState::Open }
+    fn key(&self) -> String {
+        self.id.to_string()
+    }
+    fn live(&self) -> bool {
+        self.state == ReleaseState::Open
+    }
     fn open(fact: &Fact, at: Timestamp) -> Option<Self> {
         let Fact::ReleaseCreated { id, manifest, manifest_digest, by } = fact else { return None };
         Some(Self {
@@ -185,16 +198,26 @@ impl Noun for Release {
     }
     fn apply(&mut self, fact: &Fact, at: Timestamp) {
         match fact {
-            Fact::ManifestAmended { manifest, manifest_digest, by } => self.manifests.push(ManifestVersion {
-                digest: manifest_digest.clone(), manifest: manifest.clone(), at, by: by.clone(),
-            }),
+            Fact::ManifestAmended { manifest, manifest_digest, by } => {
+                self.manifests.push(ManifestVersion { digest: manifest_digest.clone(), manifest: manifest.clone(), at, by: by.clone() })
+            }
             Fact::ApprovalGiven { by, environment, manifest_digest, evidence_root, comment } => self.vote(Approval {
-                by: by.clone(), environment: environment.clone(), state: ApprovalState::Given, manifest_digest: manifest_digest.clone(),
-                evidence_root: evidence_root.clone(), at, comment: comment.clone(),
+                by: by.clone(),
+                environment: environment.clone(),
+                state: ApprovalState::Given,
+                manifest_digest: manifest_digest.clone(),
+                evidence_root: evidence_root.clone(),
+                at,
+                comment: comment.clone(),
             }),
             Fact::ApprovalRejected { by, environment, manifest_digest, evidence_root, comment } => self.vote(Approval {
-                by: by.clone(), environment: environment.clone(), state: ApprovalState::Rejected, manifest_digest: manifest_digest.clone(),
-                evidence_root: evidence_root.clone(), at, comment: comment.clone(),
+                by: by.clone(),
+                environment: environment.clone(),
+                state: ApprovalState::Rejected,
+                manifest_digest: manifest_digest.clone(),
+                evidence_root: evidence_root.clone(),
+                at,
+                comment: comment.clone(),
             }),
             Fact::ApprovalWithdrawn { by, environment } => {
                 for vote in self.approvals.iter_mut().filter(|vote| vote.by == *by && vote.environment == *environment) {
@@ -208,7 +231,11 @@ impl Noun for Release {
             Fact::PromotionEnded { environment, run, manifest_digest, result } => {
                 self.wanted.remove(environment);
                 self.promoted.push(Promoted {
-                    environment: environment.clone(), run: run.clone(), manifest_digest: manifest_digest.clone(), result: *result, at,
+                    environment: environment.clone(),
+                    run: run.clone(),
+                    manifest_digest: manifest_digest.clone(),
+                    result: *result,
+                    at,
                 });
             }
             Fact::ReleaseClosed { closure, superseded_by, .. } => {

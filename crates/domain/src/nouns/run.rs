@@ -51,7 +51,13 @@ pub enum RunResult {
 #[serde(tag = "do", rename_all = "kebab-case")]
 pub enum StepSpec {
     /// Builds a component from a commit of a repository.
-    Build { component: String, repository: String, commit: String, base: Option<String>, build: Build },
+    Build {
+        component: String,
+        repository: String,
+        commit: String,
+        base: Option<String>,
+        build: Build,
+    },
     Command {
         argv: Vec<String>,
         /// Component whose artifact `${artifact}` stands for.
@@ -64,15 +70,25 @@ pub enum StepSpec {
     },
     Http(HttpCall),
     /// New instances beside the old ones, until they are healthy and answer with their version.
-    Start { component: String },
+    Start {
+        component: String,
+    },
     /// So many per cent of a component's traffic on the new version; 0 brings all back to the old one.
-    Traffic { component: String, new_percent: Weights },
+    Traffic {
+        component: String,
+        new_percent: Weights,
+    },
     /// Holds the traffic and compares the versions. The engine's own step.
     Watch(WatchSpec),
     /// Stops the instances of one side after draining.
-    Stop { side: Side, component: String },
+    Stop {
+        side: Side,
+        component: String,
+    },
     /// Checks that the side that should serve does, with its version.
-    Verify { side: Side },
+    Verify {
+        side: Side,
+    },
 }
 
 /// The version that arrives, or the one that was there.
@@ -116,11 +132,20 @@ pub enum StepState {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "result", rename_all = "kebab-case")]
 pub enum Outcome {
-    Done { outputs: Value },
-    Failed { reason: String, outputs: Value },
-    Indeterminate { reason: String },
+    Done {
+        outputs: Value,
+    },
+    Failed {
+        reason: String,
+        outputs: Value,
+    },
+    Indeterminate {
+        reason: String,
+    },
     /// Proven that nothing was started.
-    NotStarted { reason: String },
+    NotStarted {
+        reason: String,
+    },
 }
 
 /// One granted lease.
@@ -216,8 +241,12 @@ pub struct Run {
 }
 
 impl Run {
-    pub fn step(&self, id: &str) -> Option<&Step> { self.steps.iter().find(|step| step.id == id) }
-    fn step_mut(&mut self, id: &str) -> Option<&mut Step> { self.steps.iter_mut().find(|step| step.id == id) }
+    pub fn step(&self, id: &str) -> Option<&Step> {
+        self.steps.iter().find(|step| step.id == id)
+    }
+    fn step_mut(&mut self, id: &str) -> Option<&mut Step> {
+        self.steps.iter_mut().find(|step| step.id == id)
+    }
     /// The step whose turn it is: steps run one after another.
     pub fn current(&self) -> Option<&Step> {
         let back = self.state == RunState::RollingBack || self.purpose == Purpose::Rollback;
@@ -233,7 +262,8 @@ impl Run {
             })
             .flat_map(|(component, step)| {
                 let worker = step.attempts.last().map(|attempt| attempt.worker.clone()).unwrap_or_default();
-                let list = step.outputs().and_then(|outputs| outputs.get("instances")).and_then(Value::as_array).cloned().unwrap_or_default();
+                let list =
+                    step.outputs().and_then(|outputs| outputs.get("instances")).and_then(Value::as_array).cloned().unwrap_or_default();
                 list.into_iter().filter_map(move |one| {
                     Some(Instance {
                         component: component.clone(),
@@ -269,18 +299,52 @@ impl Run {
 
 impl Noun for Run {
     const KIND: Kind = Kind::Run;
-    fn key(&self) -> String { self.id.to_string() }
-    fn live(&self) -> bool { self.state != RunState::Ended }
+    fn key(&self) -> String {
+        self.id.to_string()
+    }
+    fn live(&self) -> bool {
+        self.state != RunState::Ended
+    }
     fn open(fact: &Fact, at: Timestamp) -> Option<Self> {
-        let Fact::RunOpened { id, purpose, release, service, environment, version, pool, manifest_digest, components, previous, steps, by, .. } = fact
+        let Fact::RunOpened {
+            id,
+            purpose,
+            release,
+            service,
+            environment,
+            version,
+            pool,
+            manifest_digest,
+            components,
+            previous,
+            steps,
+            by,
+            ..
+        } = fact
         else {
             return None;
         };
         Some(Self {
-            id: id.clone(), purpose: *purpose, release: release.clone(), service: service.clone(), environment: environment.clone(),
-            version: version.clone(), pool: pool.clone(), manifest_digest: manifest_digest.clone(), components: components.clone(),
-            previous: previous.clone(), steps: steps.clone(), state: RunState::Running, result: None, cause: None, judged: None,
-            new_percent: 0, by: by.clone(), opened_at: at, ended_at: None, position: 1,
+            id: id.clone(),
+            purpose: *purpose,
+            release: release.clone(),
+            service: service.clone(),
+            environment: environment.clone(),
+            version: version.clone(),
+            pool: pool.clone(),
+            manifest_digest: manifest_digest.clone(),
+            components: components.clone(),
+            previous: previous.clone(),
+            steps: steps.clone(),
+            state: RunState::Running,
+            result: None,
+            cause: None,
+            judged: None,
+            new_percent: 0,
+            by: by.clone(),
+            opened_at: at,
+            ended_at: None,
+            position: 1,
         })
     }
     fn apply(&mut self, fact: &Fact, at: Timestamp) {
@@ -288,7 +352,15 @@ impl Noun for Run {
         let token = self.position;
         match fact {
             Fact::StepLeased { step, attempt, worker, .. } => {
-                let new = Attempt { id: attempt.clone(), token, worker: worker.clone(), leased_at: at, finished_at: None, outcome: None, log: None };
+                let new = Attempt {
+                    id: attempt.clone(),
+                    token,
+                    worker: worker.clone(),
+                    leased_at: at,
+                    finished_at: None,
+                    outcome: None,
+                    log: None,
+                };
                 if let Some(step) = self.step_mut(step) {
                     step.state = StepState::Leased;
                     step.attempts.push(new);

@@ -17,7 +17,9 @@ pub struct Health {
     pub timeout: Span,
 }
 
-fn health_timeout() -> Span { Span::from_s(30) }
+fn health_timeout() -> Span {
+    Span::from_s(30)
+}
 
 /// How a component is built from its repository.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,7 +39,9 @@ pub struct Build {
     pub timeout: Span,
 }
 
-fn build_timeout() -> Span { Span::from_s(1800) }
+fn build_timeout() -> Span {
+    Span::from_s(1800)
+}
 
 /// How a component brings its database to its own schema.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,7 +54,9 @@ pub struct Migrate {
     pub timeout: Span,
 }
 
-fn migrate_timeout() -> Span { Span::from_s(600) }
+fn migrate_timeout() -> Span {
+    Span::from_s(600)
+}
 
 /// One deployable part of a service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,8 +84,12 @@ pub struct Component {
     pub migrate: Option<Migrate>,
 }
 
-fn one() -> u32 { 1 }
-fn drain() -> Span { Span::from_s(5) }
+fn one() -> u32 {
+    1
+}
+fn drain() -> Span {
+    Span::from_s(5)
+}
 
 /// See the module.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -96,7 +106,9 @@ pub struct ServiceSpec {
     pub components: BTreeMap<String, Component>,
 }
 
-fn tier() -> u8 { 3 }
+fn tier() -> u8 {
+    3
+}
 
 /// See [`ServiceSpec`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -107,8 +119,12 @@ pub struct Service {
 
 impl Noun for Service {
     const KIND: Kind = Kind::Service;
-    fn key(&self) -> String { self.spec.name.clone() }
-    fn live(&self) -> bool { !self.retired }
+    fn key(&self) -> String {
+        self.spec.name.clone()
+    }
+    fn live(&self) -> bool {
+        !self.retired
+    }
     fn open(fact: &Fact, _at: Timestamp) -> Option<Self> {
         match fact {
             Fact::ServiceDeclared(spec) => Some(Self { spec: spec.clone(), retired: false }),

@@ -46,7 +46,9 @@ impl Slot {
     /// How many past versions are remembered.
     pub const HISTORY: usize = 20;
     /// The key of a slot.
-    pub fn key_of(environment: &str, service: &str) -> String { format!("{environment}/{service}") }
+    pub fn key_of(environment: &str, service: &str) -> String {
+        format!("{environment}/{service}")
+    }
     fn take(&mut self, fact: &Fact, at: Timestamp) {
         match fact {
             Fact::SlotTaken { run, .. } => self.held_by = Some(run.clone()),
@@ -54,8 +56,11 @@ impl Slot {
             Fact::RunningChanged { running, .. } => {
                 if let Some(new) = running {
                     self.history.push(SlotEntry {
-                        release: new.release.clone(), version: new.version.clone(), manifest_digest: new.manifest_digest.clone(),
-                        components: new.components.clone(), at,
+                        release: new.release.clone(),
+                        version: new.version.clone(),
+                        manifest_digest: new.manifest_digest.clone(),
+                        components: new.components.clone(),
+                        at,
                     });
                     let surplus = self.history.len().saturating_sub(Self::HISTORY);
                     self.history.drain(..surplus);
@@ -70,8 +75,12 @@ impl Slot {
 
 impl Noun for Slot {
     const KIND: Kind = Kind::Slot;
-    fn key(&self) -> String { Self::key_of(&self.environment, &self.service) }
-    fn live(&self) -> bool { true }
+    fn key(&self) -> String {
+        Self::key_of(&self.environment, &self.service)
+    }
+    fn live(&self) -> bool {
+        true
+    }
     fn open(fact: &Fact, at: Timestamp) -> Option<Self> {
         let (Fact::SlotTaken { environment, service, .. }
         | Fact::RunningChanged { environment, service, .. }
@@ -80,12 +89,19 @@ impl Noun for Slot {
             return None;
         };
         let mut new = Self {
-            environment: environment.clone(), service: service.clone(), running: None, held_by: None, history: Vec::new(), reported: None,
+            environment: environment.clone(),
+            service: service.clone(),
+            running: None,
+            held_by: None,
+            history: Vec::new(),
+            reported: None,
         };
         new.take(fact, at);
         Some(new)
     }
-    fn apply(&mut self, fact: &Fact, at: Timestamp) { self.take(fact, at); }
+    fn apply(&mut self, fact: &Fact, at: Timestamp) {
+        self.take(fact, at);
+    }
     fn index(&self) -> (Option<String>, Option<String>, Option<String>) {
         (Some(self.service.clone()), Some(self.environment.clone()), None)
     }

@@ -42,8 +42,17 @@ pub enum Summary {
         /// First places per level, `path:line`, for people.
         places: Vec<String>,
     },
-    Deployment { environment: String, service: String, result: String, by: String },
-    Canary { environment: String, verdict: String, series: Digest },
+    Deployment {
+        environment: String,
+        service: String,
+        result: String,
+        by: String,
+    },
+    Canary {
+        environment: String,
+        verdict: String,
+        series: Digest,
+    },
 }
 
 impl Summary {
@@ -90,8 +99,13 @@ impl Subject {
     fn take(&mut self, fact: &Fact, at: Timestamp) {
         match fact {
             Fact::EvidenceReceived { id, predicate_type, envelope, signer, summary, .. } => self.items.push(EvidenceItem {
-                id: id.clone(), predicate_type: predicate_type.clone(), envelope: envelope.clone(), signer: signer.clone(),
-                summary: summary.clone(), received: at, revoked: false,
+                id: id.clone(),
+                predicate_type: predicate_type.clone(),
+                envelope: envelope.clone(),
+                signer: signer.clone(),
+                summary: summary.clone(),
+                received: at,
+                revoked: false,
             }),
             Fact::EvidenceRevoked { id, .. } => {
                 for item in self.items.iter_mut().filter(|item| item.id == *id) {
@@ -105,13 +119,19 @@ impl Subject {
 
 impl Noun for Subject {
     const KIND: Kind = Kind::Subject;
-    fn key(&self) -> String { self.digest.to_string() }
-    fn live(&self) -> bool { true }
+    fn key(&self) -> String {
+        self.digest.to_string()
+    }
+    fn live(&self) -> bool {
+        true
+    }
     fn open(fact: &Fact, at: Timestamp) -> Option<Self> {
         let Fact::EvidenceReceived { subject, .. } = fact else { return None };
         let mut new = Self { digest: subject.clone(), items: Vec::new() };
         new.take(fact, at);
         Some(new)
     }
-    fn apply(&mut self, fact: &Fact, at: Timestamp) { self.take(fact, at); }
+    fn apply(&mut self, fact: &Fact, at: Timestamp) {
+        self.take(fact, at);
+    }
 }

@@ -57,10 +57,19 @@ pub fn report(view: &View, told: &Deployed) -> Result<Decision, Stop> {
     let key = Slot::key_of(&told.environment, &told.service);
     // The stream may be new; asking for it makes that known.
     let _slot: Option<Slot> = view.get(&key)?;
-    let mut decision = Decision { answer: json!({"service": told.service, "environment": told.environment, "recorded": true}), ..Decision::default() };
-    decision.fact(Kind::Slot, key, Fact::DeploymentReported {
-        environment: told.environment.clone(), service: told.service.clone(), digest: told.digest.clone(), result: told.result.clone(),
-        observed: told.observed.clone(), by,
-    });
+    let mut decision =
+        Decision { answer: json!({"service": told.service, "environment": told.environment, "recorded": true}), ..Decision::default() };
+    decision.fact(
+        Kind::Slot,
+        key,
+        Fact::DeploymentReported {
+            environment: told.environment.clone(),
+            service: told.service.clone(),
+            digest: told.digest.clone(),
+            result: told.result.clone(),
+            observed: told.observed.clone(),
+            by,
+        },
+    );
     Ok(decision)
 }

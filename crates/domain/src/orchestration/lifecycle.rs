@@ -10,7 +10,10 @@ fn ask(question: &Question) -> Condition {
         ReleaseState::Open => Atom::open("the release is open").into(),
         ReleaseState::Closed => Atom::shut(
             "REL-002",
-            format!("the release is closed ({})", serde_json::to_value(question.release.closure).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()),
+            format!(
+                "the release is closed ({})",
+                serde_json::to_value(question.release.closure).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
+            ),
             "make a new release",
         )
         .into(),

@@ -65,7 +65,11 @@ pub fn order<'a>(service: &ServiceSpec, names: &[&'a str]) -> Vec<&'a str> {
 fn migrate(name: &str, component: &Component) -> Option<Step> {
     let migrate = component.migrate.as_ref()?;
     let spec = StepSpec::Command {
-        argv: migrate.command.clone(), component: Some(name.to_owned()), variables: component.env.clone(), probe: migrate.probe.clone(), junit: None,
+        argv: migrate.command.clone(),
+        component: Some(name.to_owned()),
+        variables: component.env.clone(),
+        probe: migrate.probe.clone(),
+        junit: None,
         timeout: migrate.timeout,
     };
     Some(Step::new(format!("{name}.migrate"), format!("migrate the database of {name}"), spec, true, false))
@@ -73,7 +77,13 @@ fn migrate(name: &str, component: &Component) -> Option<Step> {
 
 fn start(name: &str, forward: bool) -> Step {
     // Starting twice finds the same instances: their names come from the attempt.
-    Step::new(format!("{name}.start"), format!("start {name} beside what runs"), StepSpec::Start { component: name.to_owned() }, forward, true)
+    Step::new(
+        format!("{name}.start"),
+        format!("start {name} beside what runs"),
+        StepSpec::Start { component: name.to_owned() },
+        forward,
+        true,
+    )
 }
 
 fn shift(name: &str, percent: u32, forward: bool) -> Step {
@@ -101,8 +111,15 @@ fn traffic(stage: &Stage, more: &[crate::nouns::Trigger], compare: bool, order: 
         let canary = rollout.strategy == Strategy::Canary && percent < 100;
         if canary || (!triggers.is_empty() && percent == 100 && compare) {
             let watch = WatchSpec {
-                new_percent: percent, hold: rollout.hold, interval: rollout.interval, alpha: rollout.alpha, tolerance: rollout.tolerance,
-                latency: rollout.latency, undecided: rollout.undecided, triggers: triggers.clone(), compare: canary,
+                new_percent: percent,
+                hold: rollout.hold,
+                interval: rollout.interval,
+                alpha: rollout.alpha,
+                tolerance: rollout.tolerance,
+                latency: rollout.latency,
+                undecided: rollout.undecided,
+                triggers: triggers.clone(),
+                compare: canary,
             };
             let title = if canary { "compare the versions" } else { "watch the new version" };
             steps.push(Step::new(format!("watch-{percent}"), format!("{title} at {percent} %"), StepSpec::Watch(watch), true, true));
@@ -113,7 +130,8 @@ fn traffic(stage: &Stage, more: &[crate::nouns::Trigger], compare: bool, order: 
 
 fn stop_old(running: Option<&Running>, order: &[&str], forward: bool) -> Vec<Step> {
     let Some(running) = running else { return Vec::new() };
-    let mut names: Vec<&str> = order.iter().rev().copied().filter(|name| running.instances.iter().any(|one| one.component == *name)).collect();
+    let mut names: Vec<&str> =
+        order.iter().rev().copied().filter(|name| running.instances.iter().any(|one| one.component == *name)).collect();
     names.dedup();
     names
         .into_iter()
@@ -133,7 +151,11 @@ fn own(when: &str, extra: &ExtraStep) -> Step {
     let spec = match &extra.http {
         Some(call) => StepSpec::Http(call.clone()),
         None => StepSpec::Command {
-            argv: extra.command.clone(), component: None, variables: extra.variables.clone(), probe: extra.probe.clone(), junit: None,
+            argv: extra.command.clone(),
+            component: None,
+            variables: extra.variables.clone(),
+            probe: extra.probe.clone(),
+            junit: None,
             timeout: extra.timeout,
         },
     };
@@ -142,8 +164,12 @@ fn own(when: &str, extra: &ExtraStep) -> Step {
 
 fn test(test: &TestStep) -> Step {
     let spec = StepSpec::Command {
-        argv: test.command.clone(), component: None, variables: test.variables.clone(), probe: Vec::new(),
-        junit: Some((test.junit.clone(), test.suite.clone())), timeout: test.timeout,
+        argv: test.command.clone(),
+        component: None,
+        variables: test.variables.clone(),
+        probe: Vec::new(),
+        junit: Some((test.junit.clone(), test.suite.clone())),
+        timeout: test.timeout,
     };
     Step::new(format!("test.{}", test.name), format!("test: {}", test.name), spec, true, true)
 }

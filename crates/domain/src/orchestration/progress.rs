@@ -3,7 +3,8 @@
 use super::{rollback, runs};
 use crate::kernel::{Action, ActionChange, Decision, Kind, Noun, Refusal, Stop, Timestamp, View};
 use crate::nouns::{
-    Cause, Closure, Fact, Outcome, Pipeline, Purpose, Release, ReleaseState, Run, RunResult, RunState, Running, Service, Slot, StepSpec, StepState,
+    Cause, Closure, Fact, Outcome, Pipeline, Purpose, Release, ReleaseState, Run, RunResult, RunState, Running, Service, Slot, StepSpec,
+    StepState,
 };
 use serde_json::json;
 
@@ -74,7 +75,8 @@ fn settle(view: &View, decision: &mut Decision, run: &mut Run, id: &str, now: Ti
                 Some(Outcome::Failed { reason, .. }) => reason,
                 _ => "it failed".to_owned(),
             };
-            let cause = Cause { code: "RBK-001".to_owned(), sentence: format!("{}: {reason}", step.title), facts: json!({"step": step.id}) };
+            let cause =
+                Cause { code: "RBK-001".to_owned(), sentence: format!("{}: {reason}", step.title), facts: json!({"step": step.id}) };
             if run.state == RunState::RollingBack || run.purpose == Purpose::Rollback {
                 return finish(view, decision, run, RunResult::RollbackFailed, now);
             }
@@ -132,15 +134,29 @@ fn finish(view: &View, decision: &mut Decision, run: &mut Run, result: RunResult
                 components.entry(name.clone()).or_insert_with(|| pin.clone());
             }
         }
-        decision.fact(Kind::Slot, slot.as_str(), Fact::RunningChanged {
-            environment: environment.clone(), service: run.service.clone(),
-            running: Some(Running {
-                release: run.release.clone(), version: run.version.clone(), manifest_digest: run.manifest_digest.clone(), components, instances,
-                run: Some(run.id.clone()), since: now,
-            }),
-        });
+        decision.fact(
+            Kind::Slot,
+            slot.as_str(),
+            Fact::RunningChanged {
+                environment: environment.clone(),
+                service: run.service.clone(),
+                running: Some(Running {
+                    release: run.release.clone(),
+                    version: run.version.clone(),
+                    manifest_digest: run.manifest_digest.clone(),
+                    components,
+                    instances,
+                    run: Some(run.id.clone()),
+                    since: now,
+                }),
+            },
+        );
     }
-    decision.fact(Kind::Slot, slot.as_str(), Fact::SlotFreed { environment: environment.clone(), service: run.service.clone(), run: run.id.clone() });
+    decision.fact(
+        Kind::Slot,
+        slot.as_str(),
+        Fact::SlotFreed { environment: environment.clone(), service: run.service.clone(), run: run.id.clone() },
+    );
     tell_release(view, decision, run, &environment, result)
 }
 
@@ -149,10 +165,14 @@ fn tell_release(view: &View, decision: &mut Decision, run: &Run, environment: &s
     if run.purpose != Purpose::Deploy {
         return Ok(());
     }
-    let release: Release = view.get(id.as_str())?.ok_or_else(|| Refusal::new("REL-001", format!("there is no release {id}"), "this is a fault of the ledger: run holdpoint rebuild --compare"))?;
-    decision.fact(Kind::Release, id.as_str(), Fact::PromotionEnded {
-        environment: environment.to_owned(), run: run.id.clone(), manifest_digest: manifest_digest.clone(), result,
-    });
+    let release: Release = view.get(id.as_str())?.ok_or_else(|| {
+        Refusal::new("REL-001", format!("there is no release {id}"), "this is a fault of the ledger: run holdpoint rebuild --compare")
+    })?;
+    decision.fact(
+        Kind::Release,
+        id.as_str(),
+        Fact::PromotionEnded { environment: environment.to_owned(), run: run.id.clone(), manifest_digest: manifest_digest.clone(), result },
+    );
     let service: Option<Service> = view.get(&run.service)?;
     let Some(service) = service else { return Ok(()) };
     let pipeline: Option<Pipeline> = view.get(&service.spec.pipeline)?;

@@ -27,10 +27,20 @@ pub fn create(view: &View, ask: &CreateRelease) -> Result<Decision, Stop> {
     check_version(&ask.version)?;
     let declared: Vec<&str> = service.spec.components.keys().map(String::as_str).collect();
     if let Some(unknown) = ask.components.keys().find(|name| !service.spec.components.contains_key(*name)) {
-        return Err(Refusal::new("REL-005", format!("service {} has no component {unknown:?}; it has {}", ask.service, declared.join(", ")), "name its components").into());
+        return Err(Refusal::new(
+            "REL-005",
+            format!("service {} has no component {unknown:?}; it has {}", ask.service, declared.join(", ")),
+            "name its components",
+        )
+        .into());
     }
     if ask.components.is_empty() {
-        return Err(Refusal::new("REL-005", "a release without components releases nothing", format!("pin at least one of {} by digest", declared.join(", "))).into());
+        return Err(Refusal::new(
+            "REL-005",
+            "a release without components releases nothing",
+            format!("pin at least one of {} by digest", declared.join(", ")),
+        )
+        .into());
     }
     let components = ask
         .components
@@ -38,13 +48,20 @@ pub fn create(view: &View, ask: &CreateRelease) -> Result<Decision, Stop> {
         .map(|(name, digest)| (name.clone(), ComponentPin { digest: digest.clone(), version: ask.version.clone() }))
         .collect();
     let manifest = Manifest {
-        service: ask.service.clone(), version: ask.version.clone(), components, work_items: ask.work_items.clone(), config: ask.config.clone(),
-        triggers: ask.triggers.clone(), definition,
+        service: ask.service.clone(),
+        version: ask.version.clone(),
+        components,
+        work_items: ask.work_items.clone(),
+        config: ask.config.clone(),
+        triggers: ask.triggers.clone(),
+        definition,
     };
     let manifest_digest = seal(&manifest)?;
     let key = crate::kernel::DocKey::new(Kind::Release, ask.id.as_str());
     if view.position(&key)? != 0 {
-        return Err(Refusal::new("REL-006", format!("release {} exists already", ask.id), "choose another version, or amend the release").into());
+        return Err(
+            Refusal::new("REL-006", format!("release {} exists already", ask.id), "choose another version, or amend the release").into()
+        );
     }
     let mut decision = Decision { answer: json!({"release": ask.id, "manifest_digest": manifest_digest}), ..Decision::default() };
     decision.pins.extend(manifest.components.values().map(|pin| pin.digest.clone()));
@@ -100,7 +117,8 @@ pub fn amend(view: &View, release: &str, expected: &Digest, change: &Amendment, 
     }
     let manifest_digest = seal(&manifest)?;
     let difference = diff(found.manifest(), &manifest);
-    let mut decision = Decision { answer: json!({"release": release, "manifest_digest": manifest_digest, "diff": difference}), ..Decision::default() };
+    let mut decision =
+        Decision { answer: json!({"release": release, "manifest_digest": manifest_digest, "diff": difference}), ..Decision::default() };
     if manifest_digest != *found.manifest_digest() {
         decision.pins.extend(manifest.components.values().map(|pin| pin.digest.clone()));
         decision.fact(Kind::Release, release, Fact::ManifestAmended { manifest, manifest_digest, by });
@@ -120,7 +138,8 @@ pub fn request(view: &View, release: &str, environment: &str, at_once: bool, act
     if at_once && report.verdict != crate::gate::Light::Open {
         return Err(shut(&report));
     }
-    let mut decision = Decision { answer: json!({"release": release, "environment": environment, "report": report}), ..Decision::default() };
+    let mut decision =
+        Decision { answer: json!({"release": release, "environment": environment, "report": report}), ..Decision::default() };
     if !found.wanted.contains_key(environment) {
         decision.fact(Kind::Release, release, Fact::PromotionRequested { environment: environment.to_owned(), by });
     }
@@ -129,11 +148,24 @@ pub fn request(view: &View, release: &str, environment: &str, at_once: bool, act
 
 /// The refusal that a report amounts to.
 pub fn shut(report: &crate::gate::Report) -> Stop {
-    let closed: Vec<String> = report.gates.iter().filter(|gate| gate.light != crate::gate::Light::Open).map(|gate| format!("{}: {}", gate.title, gate.sentence)).collect();
+    let closed: Vec<String> = report
+        .gates
+        .iter()
+        .filter(|gate| gate.light != crate::gate::Light::Open)
+        .map(|gate| format!("{}: {}", gate.title, gate.sentence))
+        .collect();
     let unblock: Vec<String> = report.gates.iter().filter_map(|gate| gate.unblock.clone()).collect();
     Refusal::new(
         "ORC-005",
-        format!("{} {} → {}: {} of {} gates are not open. {}", report.service, report.version, report.environment, closed.len(), report.gates.len(), closed.join("; ")),
+        format!(
+            "{} {} → {}: {} of {} gates are not open. {}",
+            report.service,
+            report.version,
+            report.environment,
+            closed.len(),
+            report.gates.len(),
+            closed.join("; ")
+        ),
         unblock.join("; "),
     )
     .with(serde_json::to_value(report).unwrap_or(Value::Null))
@@ -165,8 +197,12 @@ fn compare(path: &str, old: &Value, new: &Value, found: &mut Vec<Value>) {
 }
 
 fn definition(view: &View, service: &str) -> Result<(Service, Definition), Stop> {
-    let found: Service = view.get(service)?.filter(|found: &Service| !found.retired).ok_or_else(|| Refusal::new("ORG-001", format!("there is no service {service:?}"), "declare it in the organisation folder and apply"))?;
-    let pipeline: Pipeline = view.get(&found.spec.pipeline)?.ok_or_else(|| Refusal::new("ORG-001", format!("there is no pipeline {:?}", found.spec.pipeline), "declare it and apply"))?;
+    let found: Service = view.get(service)?.filter(|found: &Service| !found.retired).ok_or_else(|| {
+        Refusal::new("ORG-001", format!("there is no service {service:?}"), "declare it in the organisation folder and apply")
+    })?;
+    let pipeline: Pipeline = view
+        .get(&found.spec.pipeline)?
+        .ok_or_else(|| Refusal::new("ORG-001", format!("there is no pipeline {:?}", found.spec.pipeline), "declare it and apply"))?;
     match (digest_of(&found.spec), digest_of(&pipeline.spec)) {
         (Some(service), Some(pipeline)) => Ok((found, Definition { service, pipeline })),
         _ => Err(Stop::Unreadable { key: format!("service/{service}"), why: "its definition has no canonical form".to_owned() }),
@@ -174,7 +210,10 @@ fn definition(view: &View, service: &str) -> Result<(Service, Definition), Stop>
 }
 
 fn seal(manifest: &Manifest) -> Result<Digest, Stop> {
-    digest_of(manifest).ok_or_else(|| Stop::Unreadable { key: "manifest".to_owned(), why: "it has no canonical form (a number that JSON cannot carry exactly?)".to_owned() })
+    digest_of(manifest).ok_or_else(|| Stop::Unreadable {
+        key: "manifest".to_owned(),
+        why: "it has no canonical form (a number that JSON cannot carry exactly?)".to_owned(),
+    })
 }
 
 fn check_version(version: &str) -> Result<(), Stop> {
@@ -184,7 +223,12 @@ fn check_version(version: &str) -> Result<(), Stop> {
     if fits {
         return Ok(());
     }
-    Err(Refusal::new("REL-008", format!("{version:?} is no version"), "use 1 to 64 of letters, digits, '.', '-', '+', '_', beginning with a letter or digit").into())
+    Err(Refusal::new(
+        "REL-008",
+        format!("{version:?} is no version"),
+        "use 1 to 64 of letters, digits, '.', '-', '+', '_', beginning with a letter or digit",
+    )
+    .into())
 }
 
 fn editor(view: &View, actor: &Actor) -> Result<PersonId, Stop> {
@@ -204,10 +248,16 @@ pub fn role(view: &View, by: &PersonId, roles: &[&str], what: &str) -> Result<()
     if found.is_some_and(|person| roles.iter().any(|role| person.has(role))) {
         return Ok(());
     }
-    Err(Refusal::new("AUTH-003", format!("{what} needs one of the roles {}", roles.join(", ")), "ask somebody who holds one, or have the role given to you in the organisation folder").into())
+    Err(Refusal::new(
+        "AUTH-003",
+        format!("{what} needs one of the roles {}", roles.join(", ")),
+        "ask somebody who holds one, or have the role given to you in the organisation folder",
+    )
+    .into())
 }
 
 /// The release, or that there is none.
 pub fn get(view: &View, release: &str) -> Result<Release, Stop> {
-    view.get(release)?.ok_or_else(|| Refusal::new("REL-001", format!("there is no release {release:?}"), "list them: holdpoint release list").into())
+    view.get(release)?
+        .ok_or_else(|| Refusal::new("REL-001", format!("there is no release {release:?}"), "list them: holdpoint release list").into())
 }

@@ -3,7 +3,9 @@
 
 use super::{plan, progress, runs};
 use crate::kernel::{Action, ActionChange, Actor, Decision, DocKey, Kind, Note, Refusal, RunId, Stop, Timestamp, View};
-use crate::nouns::{Cause, Environment, Fact, Outcome, Purpose, Run, RunResult, RunState, Service, Side, Slot, SlotEntry, Step, StepSpec, StepState};
+use crate::nouns::{
+    Cause, Environment, Fact, Outcome, Purpose, Run, RunResult, RunState, Service, Side, Slot, SlotEntry, Step, StepSpec, StepState,
+};
 use serde_json::json;
 
 /// The steps that undo what a run has done so far. What never began is not undone; what may have begun is.
@@ -48,7 +50,13 @@ pub fn steps(run: &Run) -> Vec<Step> {
         ));
     }
     if !moved.is_empty() {
-        back.push(Step::new("back.verify", format!("check that {} serves", previous.version), StepSpec::Verify { side: Side::Old }, false, true));
+        back.push(Step::new(
+            "back.verify",
+            format!("check that {} serves", previous.version),
+            StepSpec::Verify { side: Side::Old },
+            false,
+            true,
+        ));
     }
     back.extend(stop_new(run, &touched));
     back
@@ -93,7 +101,11 @@ pub fn ask(view: &View, run: &str, id: &RunId, reason: Note, actor: &Actor, now:
         return Err(Refusal::new("RBK-002", "a build has nothing to roll back", "roll back a deployment").into());
     }
     if run.state != RunState::Ended {
-        let cause = Cause { code: "RBK-003".to_owned(), sentence: "a person asked for it".to_owned(), facts: json!({"by": by, "reason": reason.commit().digest}) };
+        let cause = Cause {
+            code: "RBK-003".to_owned(),
+            sentence: "a person asked for it".to_owned(),
+            facts: json!({"by": by, "reason": reason.commit().digest}),
+        };
         let mut decision = decide(view, &run, cause, now)?;
         decision.notes.push(reason);
         return Ok(decision);
@@ -118,22 +130,40 @@ fn restore(view: &View, run: &Run, id: &RunId, reason: Note, by: crate::kernel::
     }
     let now_runs = slot.running.as_ref().map(|running| running.version.clone()).unwrap_or_default();
     let entry = target(&slot, &now_runs)
-        .ok_or_else(|| Refusal::new("RBK-004", format!("nothing but {now_runs} ever ran successfully in {environment}"), "deploy another release"))?
+        .ok_or_else(|| {
+            Refusal::new("RBK-004", format!("nothing but {now_runs} ever ran successfully in {environment}"), "deploy another release")
+        })?
         .clone();
-    let service: Service = view.get(&run.service)?.ok_or_else(|| Refusal::new("ORG-001", format!("there is no service {:?}", run.service), "declare it"))?;
+    let service: Service =
+        view.get(&run.service)?.ok_or_else(|| Refusal::new("ORG-001", format!("there is no service {:?}", run.service), "declare it"))?;
     let names: Vec<&str> = entry.components.keys().map(String::as_str).collect();
-    let place: Environment = view.get(&environment)?.ok_or_else(|| Refusal::new("ORG-001", format!("there is no environment {environment:?}"), "declare it"))?;
+    let place: Environment =
+        view.get(&environment)?.ok_or_else(|| Refusal::new("ORG-001", format!("there is no environment {environment:?}"), "declare it"))?;
     let steps = plan::back_to(&service, &place, &names, slot.running.as_ref());
     let first = steps.first().map(|step| step.id.clone()).unwrap_or_default();
     if view.position(&DocKey::new(Kind::Run, id.as_str()))? != 0 {
         return Err(Refusal::new("ORC-009", format!("run {id} exists already"), "ask again; ids are drawn anew").into());
     }
     let mut decision = Decision { answer: json!({"run": id, "to": entry.version}), ..Decision::default() };
-    decision.fact(Kind::Run, id.as_str(), Fact::RunOpened {
-        id: id.clone(), purpose: Purpose::Rollback, release: entry.release.clone(), service: run.service.clone(), environment: Some(environment.clone()),
-        version: entry.version.clone(), pool: run.pool.clone(), manifest_digest: entry.manifest_digest.clone(), components: entry.components.clone(),
-        previous: slot.running.clone(), steps, report: None, by: Some(by),
-    });
+    decision.fact(
+        Kind::Run,
+        id.as_str(),
+        Fact::RunOpened {
+            id: id.clone(),
+            purpose: Purpose::Rollback,
+            release: entry.release.clone(),
+            service: run.service.clone(),
+            environment: Some(environment.clone()),
+            version: entry.version.clone(),
+            pool: run.pool.clone(),
+            manifest_digest: entry.manifest_digest.clone(),
+            components: entry.components.clone(),
+            previous: slot.running.clone(),
+            steps,
+            report: None,
+            by: Some(by),
+        },
+    );
     decision.fact(Kind::Slot, key, Fact::SlotTaken { environment, service: run.service.clone(), run: id.clone() });
     decision.actions.push(ActionChange::Enqueue(Action { run: id.to_string(), step: first, pool: run.pool.clone(), not_before: None }));
     decision.notes.push(reason);
@@ -141,7 +171,8 @@ fn restore(view: &View, run: &Run, id: &RunId, reason: Note, by: crate::kernel::
 }
 
 fn again(_view: &View, run: &Run, _reason: Note) -> Result<Decision, Stop> {
-    let where_: Vec<String> = run.steps.iter().filter(|step| !step.forward).map(|step| format!("{}: {:?}", step.title, step.state)).collect();
+    let where_: Vec<String> =
+        run.steps.iter().filter(|step| !step.forward).map(|step| format!("{}: {:?}", step.title, step.state)).collect();
     Err(Refusal::new(
         "RBK-005",
         format!("the rollback of {} failed; it left: {}", run.id, where_.join("; ")),
@@ -158,17 +189,34 @@ pub fn resume(view: &View, run: &str, actor: &Actor, now: Timestamp) -> Result<D
         return Err(Refusal::new("ORC-010", "the run is not held", "nothing to do").into());
     }
     if run.current().is_some_and(|step| step.state == StepState::Indeterminate) {
-        return Err(Refusal::new("ORC-008", "nobody knows whether its step happened", "resolve the step first: done, failed or not-started").into());
+        return Err(Refusal::new(
+            "ORC-008",
+            "nobody knows whether its step happened",
+            "resolve the step first: done, failed or not-started",
+        )
+        .into());
     }
     progress::after(view, &run, Fact::RunResumed { by: Some(by) }, now)
 }
 
 /// A person says what became of a step that nobody knows about.
-pub fn resolve(view: &View, run: &str, step: &str, outcome: Outcome, reason: Note, actor: &Actor, now: Timestamp) -> Result<Decision, Stop> {
+pub fn resolve(
+    view: &View,
+    run: &str,
+    step: &str,
+    outcome: Outcome,
+    reason: Note,
+    actor: &Actor,
+    now: Timestamp,
+) -> Result<Decision, Stop> {
     let by = runs::may_control(view, actor, "resolving a step")?;
     let run: Run = runs::get(view, run)?;
     let found = run.step(step).filter(|step| step.state == StepState::Indeterminate).ok_or_else(|| {
-        Refusal::new("ORC-011", format!("step {step:?} of {} is not indeterminate", run.id), "only a step whose outcome nobody knows is resolved")
+        Refusal::new(
+            "ORC-011",
+            format!("step {step:?} of {} is not indeterminate", run.id),
+            "only a step whose outcome nobody knows is resolved",
+        )
     })?;
     if matches!(outcome, Outcome::Indeterminate { .. }) {
         return Err(Refusal::new("ORC-011", "a resolution says what happened", "say done, failed or not-started").into());

@@ -27,16 +27,31 @@ pub fn open(view: &View, id: &RunId, release: &str, environment: &str, now: Time
     let steps = plan::deploy(&question);
     let first = steps.first().map(|step| (step.id.clone(), pool_of(&step.spec, &question.environment.spec.pool)));
     let note = Note { salt: Salt::from_random([0; 32]), text: serde_json::to_string(&report).unwrap_or_default() };
-    decision.fact(Kind::Run, id.as_str(), Fact::RunOpened {
-        id: id.clone(), purpose: Purpose::Deploy, release: Some(question.release.id.clone()), service: manifest.service.clone(),
-        environment: Some(environment.to_owned()), version: manifest.version.clone(), pool: question.environment.spec.pool.clone(),
-        manifest_digest: Some(question.release.manifest_digest().clone()), components: manifest.components.clone(),
-        previous: question.slot.as_ref().and_then(|slot| slot.running.clone()), steps, report: Some(note.commit().digest), by: wanted_by,
-    });
+    decision.fact(
+        Kind::Run,
+        id.as_str(),
+        Fact::RunOpened {
+            id: id.clone(),
+            purpose: Purpose::Deploy,
+            release: Some(question.release.id.clone()),
+            service: manifest.service.clone(),
+            environment: Some(environment.to_owned()),
+            version: manifest.version.clone(),
+            pool: question.environment.spec.pool.clone(),
+            manifest_digest: Some(question.release.manifest_digest().clone()),
+            components: manifest.components.clone(),
+            previous: question.slot.as_ref().and_then(|slot| slot.running.clone()),
+            steps,
+            report: Some(note.commit().digest),
+            by: wanted_by,
+        },
+    );
     decision.notes.push(note);
-    decision.fact(Kind::Slot, Slot::key_of(environment, &manifest.service), Fact::SlotTaken {
-        environment: environment.to_owned(), service: manifest.service.clone(), run: id.clone(),
-    });
+    decision.fact(
+        Kind::Slot,
+        Slot::key_of(environment, &manifest.service),
+        Fact::SlotTaken { environment: environment.to_owned(), service: manifest.service.clone(), run: id.clone() },
+    );
     if let Some((step, pool)) = first {
         decision.actions.push(ActionChange::Enqueue(Action { run: id.to_string(), step, pool, not_before: None }));
     }
@@ -92,13 +107,20 @@ pub fn lease(view: &View, ask: &LeaseStep, now: Timestamp) -> Result<Decision, S
     let number = step.attempts.len() + usize::from(mode == Mode::Start);
     let attempt = format!("att_{}_{}_{number}", run.id.as_str().trim_start_matches(RunId::PREFIX), step.id);
     let token = run.position + 1;
-    let mut decision = Decision {
-        answer: json!({"attempt": attempt, "token": token, "mode": mode, "run": run, "step": step.id}),
-        ..Decision::default()
-    };
-    decision.fact(Kind::Run, ask.run.as_str(), Fact::StepLeased { step: ask.step.clone(), attempt: attempt.clone(), worker: ask.worker.clone(), until: ask.until });
+    let mut decision =
+        Decision { answer: json!({"attempt": attempt, "token": token, "mode": mode, "run": run, "step": step.id}), ..Decision::default() };
+    decision.fact(
+        Kind::Run,
+        ask.run.as_str(),
+        Fact::StepLeased { step: ask.step.clone(), attempt: attempt.clone(), worker: ask.worker.clone(), until: ask.until },
+    );
     decision.actions.push(ActionChange::Lease {
-        run: ask.run.clone(), step: ask.step.clone(), attempt, token, worker: ask.worker.clone(), until: ask.until,
+        run: ask.run.clone(),
+        step: ask.step.clone(),
+        attempt,
+        token,
+        worker: ask.worker.clone(),
+        until: ask.until,
     });
     Ok(decision)
 }
@@ -118,8 +140,13 @@ fn door(view: &View, run: &Run, now: Timestamp) -> Result<Option<Cause>, Stop> {
     if report.verdict == Light::Open {
         return Ok(None);
     }
-    let why: Vec<String> = report.gates.iter().filter(|gate| gate.light != Light::Open).map(|gate| format!("{}: {}", gate.title, gate.sentence)).collect();
-    Ok(Some(Cause { code: "DOOR-001".to_owned(), sentence: format!("held at the door. {}", why.join("; ")), facts: json!({"report": report}) }))
+    let why: Vec<String> =
+        report.gates.iter().filter(|gate| gate.light != Light::Open).map(|gate| format!("{}: {}", gate.title, gate.sentence)).collect();
+    Ok(Some(Cause {
+        code: "DOOR-001".to_owned(),
+        sentence: format!("held at the door. {}", why.join("; ")),
+        facts: json!({"report": report}),
+    }))
 }
 
 fn held_at_door(run: &Run, ask: &LeaseStep, cause: Cause, now: Timestamp) -> Decision {
@@ -152,7 +179,11 @@ pub fn report(view: &View, told: &Report, now: Timestamp) -> Result<Decision, St
             .with(json!({"attempt": told.attempt, "token": told.token}))
     };
     let step = run.step(&told.step).ok_or_else(|| stale("the run has no such step"))?;
-    let attempt = step.attempts.last().filter(|attempt| attempt.id == told.attempt || attempt.token == told.token).ok_or_else(|| stale("another attempt was leased since"))?;
+    let attempt = step
+        .attempts
+        .last()
+        .filter(|attempt| attempt.id == told.attempt || attempt.token == told.token)
+        .ok_or_else(|| stale("another attempt was leased since"))?;
     if attempt.token != told.token {
         return Err(stale("this attempt was leased again since").into());
     }
@@ -163,7 +194,11 @@ pub fn report(view: &View, told: &Report, now: Timestamp) -> Result<Decision, St
         return Err(stale("its outcome is recorded already").into());
     }
     let fact = Fact::StepFinished {
-        step: told.step.clone(), attempt: attempt.id.clone(), token: told.token, outcome: told.outcome.clone(), log: told.log.clone(),
+        step: told.step.clone(),
+        attempt: attempt.id.clone(),
+        token: told.token,
+        outcome: told.outcome.clone(),
+        log: told.log.clone(),
     };
     let mut decision = progress::after(view, &run, fact, now)?;
     decision.pins.extend(told.log.clone());

@@ -48,11 +48,20 @@ pub fn judge(view: &View, found: &Finding, now: Timestamp) -> Result<Decision, S
     let mut working = run.clone();
     if let Some(fired) = &found.trigger {
         let fact = Fact::TriggerFired {
-            step: found.step.clone(), metric: fired.metric.clone(), reading: fired.reading, threshold: fired.threshold, series: found.series.clone(),
+            step: found.step.clone(),
+            metric: fired.metric.clone(),
+            reading: fired.reading,
+            threshold: fired.threshold,
+            series: found.series.clone(),
         };
         progress::push(&mut decision, &mut working, fact, now);
     }
-    let judged = Fact::CanaryJudged { step: found.step.clone(), verdict: found.verdict.clone(), series: found.series.clone(), sentence: found.sentence.clone() };
+    let judged = Fact::CanaryJudged {
+        step: found.step.clone(),
+        verdict: found.verdict.clone(),
+        series: found.series.clone(),
+        sentence: found.sentence.clone(),
+    };
     progress::push(&mut decision, &mut working, judged, now);
     let facts = json!({"verdict": found.verdict, "series": found.series, "step": found.step});
     let cause = |code: &str| Cause { code: code.to_owned(), sentence: found.sentence.clone(), facts: facts.clone() };
@@ -124,7 +133,11 @@ pub fn overdue(view: &View, run: &str, now: Timestamp) -> Result<Decision, Stop>
     match deadline {
         Some(deadline) if deadline <= now && back => {
             let decider = cause.facts.get("decider").and_then(|text| text.as_str()).unwrap_or("its decider").to_owned();
-            let cause = Cause { code: "RBK-011".to_owned(), sentence: format!("{decider} did not decide by the deadline; {}", cause.sentence), facts: cause.facts };
+            let cause = Cause {
+                code: "RBK-011".to_owned(),
+                sentence: format!("{decider} did not decide by the deadline; {}", cause.sentence),
+                facts: cause.facts,
+            };
             rollback::decide(view, &run, cause, now)
         }
         _ => Ok(Decision::default()),

@@ -17,8 +17,13 @@ pub fn check(spec: &WindowSpec, zone: &str) -> Result<Window, String> {
     };
     let seconds = u32::try_from(spec.duration.ms() / 1000).map_err(|_| "duration: too long".to_owned())?;
     let rule = Rule {
-        name: spec.name.clone(), kind, rule: spec.rule.clone(), start: spec.start.clone(), duration: format!("PT{seconds}S"),
-        zone: spec.zone.clone().unwrap_or_else(|| zone.to_owned()), manual: false,
+        name: spec.name.clone(),
+        kind,
+        rule: spec.rule.clone(),
+        start: spec.start.clone(),
+        duration: format!("PT{seconds}S"),
+        zone: spec.zone.clone().unwrap_or_else(|| zone.to_owned()),
+        manual: false,
     };
     Window::parse(&rule).map_err(|why| why.to_string())
 }
@@ -45,7 +50,8 @@ fn ask(question: &Question) -> Condition {
     let windows = match parsed(question) {
         Ok(windows) => windows,
         Err((name, why)) => {
-            return Atom::shut("WIN-002", format!("window {name:?} cannot be read: {why}"), "mend it in the organisation folder and apply").into();
+            return Atom::shut("WIN-002", format!("window {name:?} cannot be read: {why}"), "mend it in the organisation folder and apply")
+                .into();
         }
     };
     let zone = &question.environment.spec.zone;
@@ -74,7 +80,9 @@ fn denied(verdict: &WindowVerdict, zone: &str) -> Condition {
                     DenialReason::OutsideAllow { .. } => format!("outside \"{}\"", denial.window),
                     DenialReason::Runway { closes } => format!("\"{}\" closes at {}, too soon", denial.window, local(*closes, zone)),
                 };
-                Atom::waiting("WIN-001", why, format!("wait until {when}")).with(json!({"window": denial.window, "next_open": verdict.next_open})).into()
+                Atom::waiting("WIN-001", why, format!("wait until {when}"))
+                    .with(json!({"window": denial.window, "next_open": verdict.next_open}))
+                    .into()
             })
             .collect(),
     )
@@ -84,7 +92,8 @@ fn denied(verdict: &WindowVerdict, zone: &str) -> Condition {
 pub fn next_start(question: &Question) -> Option<Timestamp> {
     let windows = parsed(question).ok()?;
     let service = &question.service.spec.name;
-    let freezes: Vec<&Freeze> = question.freezes.iter().filter(|freeze| freeze.scope.covers(service, &question.stage.environment)).collect();
+    let freezes: Vec<&Freeze> =
+        question.freezes.iter().filter(|freeze| freeze.scope.covers(service, &question.stage.environment)).collect();
     let mut at = question.now;
     // Each round leaves at least one freeze or closed window behind.
     for _ in 0..64 {

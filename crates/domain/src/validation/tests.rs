@@ -48,7 +48,9 @@ fn judge(question: &Question, rule: &TestRule, suite: &str, item: &EvidenceItem)
     }
     let bad = failed + errors;
     if bad > 0 {
-        return Atom::shut("TEST-002", format!("{bad} of {total} tests of {suite} failed"), "fix them and release the fixed build").with(facts).into();
+        return Atom::shut("TEST-002", format!("{bad} of {total} tests of {suite} failed"), "fix them and release the fixed build")
+            .with(facts)
+            .into();
     }
     if *total == *skipped {
         // A report in which nothing ran proves nothing.

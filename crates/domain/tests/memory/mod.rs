@@ -1,6 +1,8 @@
 //! A ledger in memory: the same decide-load-apply loop as the store's, for stories about the rules.
 
-use holdpoint_domain::kernel::{AccountKind, ActionChange, Actor, Decision, Doc, DocKey, Kind, Need, Note, PersonId, Refusal, Salt, Stop, Timestamp, Via, View};
+use holdpoint_domain::kernel::{
+    AccountKind, ActionChange, Actor, Decision, Doc, DocKey, Kind, Need, Note, PersonId, Refusal, Salt, Stop, Timestamp, Via, View,
+};
 use holdpoint_domain::nouns::{Fact, project};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -39,7 +41,8 @@ impl Memory {
                                 view.insert(key, doc);
                             }
                             Need::All(kind) => {
-                                let live = self.docs.values().filter(|(doc, live)| doc.key.kind == kind && *live).map(|(doc, _)| doc.clone());
+                                let live =
+                                    self.docs.values().filter(|(doc, live)| doc.key.kind == kind && *live).map(|(doc, _)| doc.clone());
                                 view.insert_all(kind, live.collect());
                             }
                         }
