@@ -54,7 +54,7 @@ pub fn question(view: &View, release: &str, environment: &str, run: Option<&str>
     };
 
     let subjects: BTreeMap<Digest, Subject> =
-        view.get_many::<Subject>(&digests)?.into_iter().flatten().map(|subject| (subject.digest.clone(), subject)).collect();
+        view.get_many::<Subject>(&digests)?.into_iter().flatten().map(|subject| (subject.digest, subject)).collect();
 
     let mut ids: BTreeSet<PersonId> = release.editors().cloned().collect();
     ids.extend(release.approvals.iter().map(|vote| vote.by.clone()));
@@ -83,7 +83,7 @@ pub fn ask(question: &Question) -> Report {
         service: question.release.manifest().service.clone(),
         version: question.release.manifest().version.clone(),
         environment: question.stage.environment.clone(),
-        manifest_digest: question.release.manifest_digest().clone(),
+        manifest_digest: *question.release.manifest_digest(),
         evidence_root: crate::evidence::root(question),
         at: question.now,
         verdict,

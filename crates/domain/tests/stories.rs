@@ -107,7 +107,7 @@ fn release(memory: &mut Memory, version: &str) {
 fn evidence(memory: &mut Memory, subject: &Digest, envelope: &str, summary: Summary) {
     let ask = ReceiveEvidence {
         id: format!("evd_{}", &digest(envelope).hex()[..12]).parse().expect("id"),
-        subjects: vec![subject.clone()],
+        subjects: vec![*subject],
         predicate_type: "urn:test".to_owned(),
         envelope: digest(envelope),
         signer: "key".to_owned(),

@@ -36,15 +36,15 @@ pub fn receive(view: &View, ask: &ReceiveEvidence) -> Result<Decision, Stop> {
             subject.to_string(),
             Fact::EvidenceReceived {
                 id: ask.id.clone(),
-                subject: subject.clone(),
+                subject: *subject,
                 predicate_type: ask.predicate_type.clone(),
-                envelope: ask.envelope.clone(),
+                envelope: ask.envelope,
                 signer: ask.signer.clone(),
                 summary: ask.summary.clone(),
             },
         );
     }
-    decision.pins.push(ask.envelope.clone());
+    decision.pins.push(ask.envelope);
     Ok(decision)
 }
 

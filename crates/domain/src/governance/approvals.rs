@@ -175,8 +175,7 @@ pub fn vote(view: &View, vote: &Vote, now: Timestamp) -> Result<Decision, Stop> 
         return Ok(decision);
     }
     let comment = vote.comment.as_ref().map(|note| note.commit().digest);
-    let (environment, manifest_digest, evidence_root) =
-        (vote.environment.clone(), vote.manifest_digest.clone(), vote.evidence_root.clone());
+    let (environment, manifest_digest, evidence_root) = (vote.environment.clone(), vote.manifest_digest, vote.evidence_root);
     let fact = match vote.state {
         ApprovalState::Rejected => Fact::ApprovalRejected { by, environment, manifest_digest, evidence_root, comment },
         ApprovalState::Given | ApprovalState::Withdrawn => Fact::ApprovalGiven { by, environment, manifest_digest, evidence_root, comment },

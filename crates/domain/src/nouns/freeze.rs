@@ -56,7 +56,7 @@ impl Noun for Freeze {
                 scope: scope.clone(),
                 from: *from,
                 until: *until,
-                reason: reason.clone(),
+                reason: *reason,
                 lifted: false,
             }),
             _ => None,

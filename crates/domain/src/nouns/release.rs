@@ -185,7 +185,7 @@ impl Noun for Release {
         let Fact::ReleaseCreated { id, manifest, manifest_digest, by } = fact else { return None };
         Some(Self {
             id: id.clone(),
-            manifests: vec![ManifestVersion { digest: manifest_digest.clone(), manifest: manifest.clone(), at, by: by.clone() }],
+            manifests: vec![ManifestVersion { digest: *manifest_digest, manifest: manifest.clone(), at, by: by.clone() }],
             state: ReleaseState::Open,
             closure: None,
             superseded_by: None,
@@ -199,25 +199,25 @@ impl Noun for Release {
     fn apply(&mut self, fact: &Fact, at: Timestamp) {
         match fact {
             Fact::ManifestAmended { manifest, manifest_digest, by } => {
-                self.manifests.push(ManifestVersion { digest: manifest_digest.clone(), manifest: manifest.clone(), at, by: by.clone() })
+                self.manifests.push(ManifestVersion { digest: *manifest_digest, manifest: manifest.clone(), at, by: by.clone() })
             }
             Fact::ApprovalGiven { by, environment, manifest_digest, evidence_root, comment } => self.vote(Approval {
                 by: by.clone(),
                 environment: environment.clone(),
                 state: ApprovalState::Given,
-                manifest_digest: manifest_digest.clone(),
-                evidence_root: evidence_root.clone(),
+                manifest_digest: *manifest_digest,
+                evidence_root: *evidence_root,
                 at,
-                comment: comment.clone(),
+                comment: *comment,
             }),
             Fact::ApprovalRejected { by, environment, manifest_digest, evidence_root, comment } => self.vote(Approval {
                 by: by.clone(),
                 environment: environment.clone(),
                 state: ApprovalState::Rejected,
-                manifest_digest: manifest_digest.clone(),
-                evidence_root: evidence_root.clone(),
+                manifest_digest: *manifest_digest,
+                evidence_root: *evidence_root,
                 at,
-                comment: comment.clone(),
+                comment: *comment,
             }),
             Fact::ApprovalWithdrawn { by, environment } => {
                 for vote in self.approvals.iter_mut().filter(|vote| vote.by == *by && vote.environment == *environment) {
@@ -233,7 +233,7 @@ impl Noun for Release {
                 self.promoted.push(Promoted {
                     environment: environment.clone(),
                     run: run.clone(),
-                    manifest_digest: manifest_digest.clone(),
+                    manifest_digest: *manifest_digest,
                     result: *result,
                     at,
                 });

@@ -332,7 +332,7 @@ impl Noun for Run {
             environment: environment.clone(),
             version: version.clone(),
             pool: pool.clone(),
-            manifest_digest: manifest_digest.clone(),
+            manifest_digest: *manifest_digest,
             components: components.clone(),
             previous: previous.clone(),
             steps: steps.clone(),
@@ -372,7 +372,7 @@ impl Noun for Run {
             }
             Fact::StepFinished { step, attempt, outcome, log, .. } => self.finish(step, attempt, outcome, log.as_ref(), at),
             Fact::StepResolved { step, attempt, outcome, .. } => self.finish(step, attempt, outcome, None, at),
-            Fact::CanaryJudged { verdict, series, .. } => self.judged = Some((verdict.clone(), series.clone())),
+            Fact::CanaryJudged { verdict, series, .. } => self.judged = Some((verdict.clone(), *series)),
             Fact::RunHeld { cause } => {
                 self.state = RunState::Held;
                 self.cause = Some(cause.clone());

@@ -58,7 +58,7 @@ impl Slot {
                     self.history.push(SlotEntry {
                         release: new.release.clone(),
                         version: new.version.clone(),
-                        manifest_digest: new.manifest_digest.clone(),
+                        manifest_digest: new.manifest_digest,
                         components: new.components.clone(),
                         at,
                     });
@@ -67,7 +67,7 @@ impl Slot {
                 }
                 self.running = running.clone();
             }
-            Fact::DeploymentReported { digest, result, .. } => self.reported = Some((digest.clone(), result.clone())),
+            Fact::DeploymentReported { digest, result, .. } => self.reported = Some((*digest, result.clone())),
             _ => {}
         }
     }

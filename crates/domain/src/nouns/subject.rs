@@ -101,7 +101,7 @@ impl Subject {
             Fact::EvidenceReceived { id, predicate_type, envelope, signer, summary, .. } => self.items.push(EvidenceItem {
                 id: id.clone(),
                 predicate_type: predicate_type.clone(),
-                envelope: envelope.clone(),
+                envelope: *envelope,
                 signer: signer.clone(),
                 summary: summary.clone(),
                 received: at,
@@ -127,7 +127,7 @@ impl Noun for Subject {
     }
     fn open(fact: &Fact, at: Timestamp) -> Option<Self> {
         let Fact::EvidenceReceived { subject, .. } = fact else { return None };
-        let mut new = Self { digest: subject.clone(), items: Vec::new() };
+        let mut new = Self { digest: *subject, items: Vec::new() };
         new.take(fact, at);
         Some(new)
     }

@@ -65,7 +65,7 @@ pub fn report(view: &View, told: &Deployed) -> Result<Decision, Stop> {
         Fact::DeploymentReported {
             environment: told.environment.clone(),
             service: told.service.clone(),
-            digest: told.digest.clone(),
+            digest: told.digest,
             result: told.result.clone(),
             observed: told.observed.clone(),
             by,

@@ -143,7 +143,7 @@ fn finish(view: &View, decision: &mut Decision, run: &mut Run, result: RunResult
                 running: Some(Running {
                     release: run.release.clone(),
                     version: run.version.clone(),
-                    manifest_digest: run.manifest_digest.clone(),
+                    manifest_digest: run.manifest_digest,
                     components,
                     instances,
                     run: Some(run.id.clone()),
@@ -171,7 +171,7 @@ fn tell_release(view: &View, decision: &mut Decision, run: &Run, environment: &s
     decision.fact(
         Kind::Release,
         id.as_str(),
-        Fact::PromotionEnded { environment: environment.to_owned(), run: run.id.clone(), manifest_digest: manifest_digest.clone(), result },
+        Fact::PromotionEnded { environment: environment.to_owned(), run: run.id.clone(), manifest_digest: *manifest_digest, result },
     );
     let service: Option<Service> = view.get(&run.service)?;
     let Some(service) = service else { return Ok(()) };

@@ -45,7 +45,7 @@ pub fn create(view: &View, ask: &CreateRelease) -> Result<Decision, Stop> {
     let components = ask
         .components
         .iter()
-        .map(|(name, digest)| (name.clone(), ComponentPin { digest: digest.clone(), version: ask.version.clone() }))
+        .map(|(name, digest)| (name.clone(), ComponentPin { digest: *digest, version: ask.version.clone() }))
         .collect();
     let manifest = Manifest {
         service: ask.service.clone(),
@@ -64,7 +64,7 @@ pub fn create(view: &View, ask: &CreateRelease) -> Result<Decision, Stop> {
         );
     }
     let mut decision = Decision { answer: json!({"release": ask.id, "manifest_digest": manifest_digest}), ..Decision::default() };
-    decision.pins.extend(manifest.components.values().map(|pin| pin.digest.clone()));
+    decision.pins.extend(manifest.components.values().map(|pin| pin.digest));
     decision.fact(Kind::Release, ask.id.as_str(), Fact::ReleaseCreated { id: ask.id.clone(), manifest, manifest_digest, by });
     Ok(decision)
 }
@@ -101,7 +101,7 @@ pub fn amend(view: &View, release: &str, expected: &Digest, change: &Amendment, 
         if !manifest.components.contains_key(name) {
             return Err(Refusal::new("REL-005", format!("the release has no component {name:?}"), "name one of its components").into());
         }
-        manifest.components.insert(name.clone(), ComponentPin { digest: digest.clone(), version });
+        manifest.components.insert(name.clone(), ComponentPin { digest: *digest, version });
     }
     for (key, value) in &change.config {
         match value {
@@ -120,7 +120,7 @@ pub fn amend(view: &View, release: &str, expected: &Digest, change: &Amendment, 
     let mut decision =
         Decision { answer: json!({"release": release, "manifest_digest": manifest_digest, "diff": difference}), ..Decision::default() };
     if manifest_digest != *found.manifest_digest() {
-        decision.pins.extend(manifest.components.values().map(|pin| pin.digest.clone()));
+        decision.pins.extend(manifest.components.values().map(|pin| pin.digest));
         decision.fact(Kind::Release, release, Fact::ManifestAmended { manifest, manifest_digest, by });
     }
     Ok(decision)

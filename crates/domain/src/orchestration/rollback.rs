@@ -156,7 +156,7 @@ fn restore(view: &View, run: &Run, id: &RunId, reason: Note, by: crate::kernel::
             environment: Some(environment.clone()),
             version: entry.version.clone(),
             pool: run.pool.clone(),
-            manifest_digest: entry.manifest_digest.clone(),
+            manifest_digest: entry.manifest_digest,
             components: entry.components.clone(),
             previous: slot.running.clone(),
             steps,

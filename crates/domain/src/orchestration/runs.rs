@@ -38,7 +38,7 @@ pub fn open(view: &View, id: &RunId, release: &str, environment: &str, now: Time
             environment: Some(environment.to_owned()),
             version: manifest.version.clone(),
             pool: question.environment.spec.pool.clone(),
-            manifest_digest: Some(question.release.manifest_digest().clone()),
+            manifest_digest: Some(*question.release.manifest_digest()),
             components: manifest.components.clone(),
             previous: question.slot.as_ref().and_then(|slot| slot.running.clone()),
             steps,
@@ -198,10 +198,10 @@ pub fn report(view: &View, told: &Report, now: Timestamp) -> Result<Decision, St
         attempt: attempt.id.clone(),
         token: told.token,
         outcome: told.outcome.clone(),
-        log: told.log.clone(),
+        log: told.log,
     };
     let mut decision = progress::after(view, &run, fact, now)?;
-    decision.pins.extend(told.log.clone());
+    decision.pins.extend(told.log);
     Ok(decision)
 }
 

@@ -52,14 +52,14 @@ pub fn judge(view: &View, found: &Finding, now: Timestamp) -> Result<Decision, S
             metric: fired.metric.clone(),
             reading: fired.reading,
             threshold: fired.threshold,
-            series: found.series.clone(),
+            series: found.series,
         };
         progress::push(&mut decision, &mut working, fact, now);
     }
     let judged = Fact::CanaryJudged {
         step: found.step.clone(),
         verdict: found.verdict.clone(),
-        series: found.series.clone(),
+        series: found.series,
         sentence: found.sentence.clone(),
     };
     progress::push(&mut decision, &mut working, judged, now);
@@ -95,7 +95,7 @@ pub fn judge(view: &View, found: &Finding, now: Timestamp) -> Result<Decision, S
     decision.actions.push(crate::kernel::ActionChange::Remove { run: run.id.to_string(), step: found.step.clone() });
     decision.actions.extend(rest.actions);
     decision.answer = rest.answer;
-    decision.pins.push(found.series.clone());
+    decision.pins.push(found.series);
     Ok(decision)
 }
 
