@@ -132,7 +132,7 @@ fn report(memory: &mut Memory, version: &str, environment: &str) -> holdpoint_do
     serde_json::from_value(answer).expect("a report")
 }
 
-fn approve(memory: &mut Memory, who: &str, version: &str) -> Result<Value, Refusal> {
+fn approve(memory: &mut Memory, who: &str, version: &str) -> Result<Value, Box<Refusal>> {
     let report = report(memory, version, "production");
     let vote = Vote {
         release: format!("rel_shop-{version}"),
@@ -156,14 +156,14 @@ fn run(memory: &Memory, id: &str) -> Run {
     serde_json::from_value(memory.state(Kind::Run, id)).expect("a run")
 }
 
-fn lease(memory: &mut Memory, id: &str) -> Result<Value, Refusal> {
+fn lease(memory: &mut Memory, id: &str) -> Result<Value, Box<Refusal>> {
     let step = run(memory, id).current().expect("a step").id.clone();
     let until = memory.now.checked_add(jiff::SignedDuration::from_secs(15)).expect("in range");
     let ask = runs::LeaseStep { run: id.to_owned(), step, worker: "w1".to_owned(), until };
     memory.decide(|view, now| runs::lease(view, &ask, now))
 }
 
-fn tell(memory: &mut Memory, leased: &Value, outcome: Outcome) -> Result<Value, Refusal> {
+fn tell(memory: &mut Memory, leased: &Value, outcome: Outcome) -> Result<Value, Box<Refusal>> {
     let told = runs::Report {
         run: leased["run"]["id"].as_str().expect("run").to_owned(),
         step: leased["step"].as_str().expect("step").to_owned(),

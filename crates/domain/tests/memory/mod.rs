@@ -22,7 +22,7 @@ impl Memory {
     }
 
     /// Runs a decision and commits it.
-    pub fn decide(&mut self, decide: impl Fn(&View, Timestamp) -> Result<Decision, Stop>) -> Result<Value, Refusal> {
+    pub fn decide(&mut self, decide: impl Fn(&View, Timestamp) -> Result<Decision, Stop>) -> Result<Value, Box<Refusal>> {
         self.now = self.now.checked_add(jiff::SignedDuration::from_millis(1)).expect("in range");
         let mut view = View::default();
         for key in self.docs.keys() {
@@ -31,7 +31,7 @@ impl Memory {
         for _ in 0..8 {
             match decide(&view, self.now) {
                 Ok(decision) => return Ok(self.commit(decision)),
-                Err(Stop::Refused(refusal)) => return Err(*refusal),
+                Err(Stop::Refused(refusal)) => return Err(refusal),
                 Err(Stop::Unreadable { key, why }) => panic!("{key}: {why}"),
                 Err(Stop::Need(needs)) => {
                     for need in needs {
