@@ -1,0 +1,140 @@
+//! Benchmark: pipelines of five durable no-op stages per second, in process, through the engine's own lease and outcome.
+//!
+//! usage: pipelines URL COUNT IN_FLIGHT; prints one JSON line. Every stage is leased in one durable commit and ended in
+//! another; opening a pipeline is one more. The stages' work is nothing, as in the peer's benchmark.
+
+use holdpoint_domain::kernel::{Action, ActionChange, Actor, Decision, DocKey, Kind, Timestamp, View};
+use holdpoint_domain::nouns::{Fact, Purpose, ServiceSpec, Step, StepSpec};
+use holdpoint_engine::Engine;
+use holdpoint_engine::keys::Keys;
+use holdpoint_executors::spec::Outcome;
+use holdpoint_store::{Request, Store};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+const STAGES: usize = 5;
+
+fn request(point: &'static str, locks: Vec<DocKey>) -> Request {
+    Request { point, project: "default".to_owned(), actor: Actor::engine("bench"), route: point.to_owned(), idempotency: None, locks }
+}
+
+fn open_run(id: &str) -> Decision {
+    let spec = |n: usize| StepSpec::Command {
+        argv: vec!["true".to_owned()],
+        component: None,
+        variables: BTreeMap::new(),
+        probe: vec![],
+        junit: None,
+        timeout: holdpoint_domain::kernel::Span::from_s(60 + n as u64),
+    };
+    let steps = (0..STAGES).map(|n| Step::new(format!("s{n}"), format!("stage {n}"), spec(n), true, true)).collect();
+    let mut decision = Decision::default();
+    decision.fact(
+        Kind::Run,
+        id,
+        Fact::RunOpened {
+            id: id.parse().expect("an id"),
+            purpose: Purpose::Build,
+            release: None,
+            service: "bench".to_owned(),
+            environment: None,
+            version: "1".to_owned(),
+            pool: "default".to_owned(),
+            manifest_digest: None,
+            components: BTreeMap::new(),
+            previous: None,
+            steps,
+            report: None,
+            by: None,
+        },
+    );
+    decision.actions.push(ActionChange::Enqueue(Action { run: id.to_owned(), step: "s0".to_owned(), pool: "default".to_owned(), not_before: None }));
+    decision
+}
+
+#[tokio::main]
+async fn main() {
+    let args: Vec<String> = std::env::args().collect();
+    let (url, count, in_flight): (String, usize, usize) = (args[1].clone(), args[2].parse().expect("a number"), args[3].parse().expect("a number"));
+    let folder = std::env::temp_dir().join(format!("holdpoint-bench-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let store = Store::open(&url, &folder.join("blobs")).await.expect("a store");
+    let keys = Keys::load_or_make(&folder.join("keys"), "holdpoint/bench").expect("keys");
+    let engine = Engine::new(store.clone(), keys, "default");
+    let tasks = engine.run();
+    let service: ServiceSpec = serde_json::from_value(serde_json::json!({"service": "bench", "pipeline": "none", "components": {}})).expect("a service");
+    store
+        .decide(&request("organisation.apply", vec![DocKey::new(Kind::Service, "bench")]), move |view: &View, _: Timestamp| {
+            view.position(&DocKey::new(Kind::Service, "bench"))?;
+            let mut decision = Decision::default();
+            decision.fact(Kind::Service, "bench", Fact::ServiceDeclared(service.clone()));
+            Ok(decision)
+        })
+        .await
+        .expect("declared");
+
+    let started = Instant::now();
+    let next = Arc::new(AtomicUsize::new(0));
+    let ended = Arc::new(AtomicUsize::new(0));
+    let opened: Arc<Mutex<BTreeMap<String, Instant>>> = Arc::default();
+    let first: Arc<Mutex<Vec<f64>>> = Arc::default();
+    let mut loops = Vec::new();
+    for slot in 0..in_flight {
+        let (engine, store, next, ended, opened, first) = (engine.clone(), store.clone(), next.clone(), ended.clone(), opened.clone(), first.clone());
+        loops.push(tokio::spawn(async move {
+            loop {
+                let n = next.fetch_add(1, Ordering::SeqCst);
+                if n >= count {
+                    break;
+                }
+                let id = format!("run_bench{n}");
+                opened.lock().expect("no panic").insert(id.clone(), Instant::now());
+                let key = id.clone();
+                store
+                    .decide(&request("run.open", vec![DocKey::new(Kind::Run, id.as_str())]), move |_: &View, _: Timestamp| Ok(open_run(&key)))
+                    .await
+                    .expect("opened");
+                // Whatever pipeline is ready is worked on: five stages for each that was opened.
+                for _ in 0..STAGES {
+                    let lease = loop {
+                        if let Some(lease) = engine.lease("default", &format!("w{slot}"), Duration::from_secs(1)).await.expect("a lease") {
+                            break lease;
+                        }
+                    };
+                    if lease.step == "s0" {
+                        let since = opened.lock().expect("no panic").get(&lease.run).copied().expect("opened");
+                        first.lock().expect("no panic").push(since.elapsed().as_secs_f64() * 1000.0);
+                    }
+                    let last = lease.step == format!("s{}", STAGES - 1);
+                    let token = engine.attempt_by_secret(&lease.attempt, &lease.secret).await.expect("read").expect("a token");
+                    engine
+                        .outcome(&token, lease.token, Outcome::Done { outputs: serde_json::json!({}) }, false, None)
+                        .await
+                        .expect("taken");
+                    if last {
+                        ended.fetch_add(1, Ordering::SeqCst);
+                    }
+                }
+            }
+        }));
+    }
+    for one in loops {
+        one.await.expect("no panic");
+    }
+    let seconds = started.elapsed().as_secs_f64();
+    assert_eq!(ended.load(Ordering::SeqCst), count, "every pipeline ended");
+    let mut first = first.lock().expect("no panic").clone();
+    first.sort_by(f64::total_cmp);
+    println!(
+        "{}",
+        serde_json::json!({"pipelines_per_s": count as f64 / seconds, "count": count, "in_flight": in_flight, "stages": STAGES,
+            "durable_commits_per_pipeline": 1 + 2 * STAGES, "first_stage_p50_ms": first[first.len() / 2]})
+    );
+    engine.stop();
+    for task in tasks {
+        task.abort();
+    }
+    let _gone = std::fs::remove_dir_all(&folder);
+}
