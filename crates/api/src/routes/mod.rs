@@ -1,0 +1,15 @@
+//! Handlers by room. Each reads its input, names what may be written, and carries a decision of the domain.
+
+pub mod account;
+pub mod audit;
+pub mod blobs;
+pub mod board;
+pub mod build;
+pub mod environments;
+pub mod events;
+pub mod governance;
+pub mod health;
+pub mod releases;
+pub mod runs;
+pub mod validation;
+pub mod worker;
