@@ -175,7 +175,8 @@ impl Serve {
         }
         // Whoever reads the announcement through a pipe waits for it.
         std::io::Write::flush(&mut std::io::stdout())?;
-        let settings = holdpoint_api::Settings::new(engine.clone(), Some(public), self.data.join("logs"));
+        let mut settings = holdpoint_api::Settings::new(engine.clone(), self.data.join("logs"));
+        settings.public_url = Some(public);
         let ended = stop.clone();
         holdpoint_api::serve(listener, settings, async move {
             stop_signal().await;
