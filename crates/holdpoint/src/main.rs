@@ -44,6 +44,10 @@ enum Command {
     Proxy(commands::serve::ProxyArgs),
     #[command(hide = true)]
     Shim(commands::serve::ShimArgs),
+    /// The names at which a test can end a process, one a line (see `holdpoint_store::kill`).
+    #[cfg(debug_assertions)]
+    #[command(hide = true)]
+    KillPoints,
     /// Writes the files that release a service: at most 20 lines.
     Init(commands::init::Init),
     /// Shows what an organisation folder changes, then applies it.

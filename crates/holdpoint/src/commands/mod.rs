@@ -31,6 +31,11 @@ pub fn run(command: Command, out: &Out, connection: &Connection) -> Ended {
         Command::Worker(args) => args.run(connection),
         Command::Proxy(args) => args.run(),
         Command::Shim(args) => args.run(),
+        #[cfg(debug_assertions)]
+        Command::KillPoints => {
+            println!("{}", holdpoint_engine::KILL_POINTS.join("\n"));
+            Ok(Code::Done)
+        }
         Command::Rebuild(args) => args.run(out),
         Command::Init(args) => args.run(out),
         Command::Apply(args) => args.run(out, connection),
