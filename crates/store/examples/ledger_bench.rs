@@ -76,8 +76,9 @@ async fn sequencer(store: Store, stop: Arc<AtomicBool>) -> u64 {
 async fn ours(store: &Store, in_flight: u64, span: Duration) -> (f64, u64) {
     let (stop, done) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
     let seals = tokio::spawn(sequencer(store.clone(), Arc::clone(&stop)));
-    let callers: Vec<_> =
-        (0..in_flight).map(|number| tokio::spawn(caller(store.clone(), format!("env-{number}"), Arc::clone(&stop), Arc::clone(&done)))).collect();
+    let callers: Vec<_> = (0..in_flight)
+        .map(|number| tokio::spawn(caller(store.clone(), format!("env-{number}"), Arc::clone(&stop), Arc::clone(&done))))
+        .collect();
     let began = Instant::now();
     tokio::time::sleep(span).await;
     let rate = done.load(Ordering::Relaxed) as f64 / began.elapsed().as_secs_f64();
@@ -155,7 +156,9 @@ fn median(mut values: Vec<f64>) -> f64 {
 #[tokio::main]
 async fn main() -> Result<(), Failed> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [url, limit_url, in_flight, seconds, pairs] = arguments.as_slice() else { return Err("URL LIMIT_URL IN_FLIGHT SECONDS PAIRS".into()) };
+    let [url, limit_url, in_flight, seconds, pairs] = arguments.as_slice() else {
+        return Err("URL LIMIT_URL IN_FLIGHT SECONDS PAIRS".into());
+    };
     let (in_flight, span, pairs): (u64, _, u32) = (in_flight.parse()?, Duration::from_secs_f64(seconds.parse()?), pairs.parse()?);
     let folder = tempfile::tempdir()?;
     let store = Store::open(url, folder.path()).await?;

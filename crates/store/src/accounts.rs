@@ -108,7 +108,8 @@ impl Store {
     /// Counts a wrong password and returns how many there were in a row.
     pub async fn count_failure(&self, project: &str, person: &PersonId, locked_until: Timestamp) -> Result<u64> {
         let mut tx = self.db().begin().await?;
-        let sql = "UPDATE o_account SET failures = failures + 1, locked_until_us = $1 WHERE project = $2 AND person = $3 RETURNING failures";
+        let sql =
+            "UPDATE o_account SET failures = failures + 1, locked_until_us = $1 WHERE project = $2 AND person = $3 RETURNING failures";
         let row = tx.conn().row(sql, args![locked_until.as_microsecond(), project, person.as_str()]).await?;
         tx.commit().await?;
         row.map_or(Ok(0), |row| row.count(0))
@@ -151,7 +152,8 @@ impl Store {
     pub async fn add_token(&self, token: &Token, token_hash: &str) -> Result<()> {
         let sql = "INSERT INTO o_token (id, token_hash, project, person, name, created_us, expires_us, revoked_us) VALUES ($1, $2, $3, $4, $5, $6, $7, NULL)";
         let expires_us = token.expires.map(|at| at.as_microsecond());
-        let bind = args![&token.id, token_hash, &token.project, token.person.as_str(), &token.name, token.created.as_microsecond(), expires_us];
+        let bind =
+            args![&token.id, token_hash, &token.project, token.person.as_str(), &token.name, token.created.as_microsecond(), expires_us];
         self.db().write(sql, bind).await.map(drop)
     }
 
@@ -164,7 +166,10 @@ impl Store {
 
     /// All tokens of a person, revoked ones too.
     pub async fn tokens_of(&self, project: &str, person: &PersonId) -> Result<Vec<Token>> {
-        let rows = self.db().rows(format!("{TOKEN} WHERE project = $1 AND person = $2 ORDER BY created_us, id LIMIT 1000"), args![project, person.as_str()]).await?;
+        let rows = self
+            .db()
+            .rows(format!("{TOKEN} WHERE project = $1 AND person = $2 ORDER BY created_us, id LIMIT 1000"), args![project, person.as_str()])
+            .await?;
         rows.iter().map(read_token).collect()
     }
 

@@ -168,7 +168,10 @@ impl Store {
         let ago = |span: Duration| now_us.saturating_sub(i64::try_from(span.as_micros()).unwrap_or(i64::MAX));
         let sql = "UPDATE o_blob SET condemned_us = $1 WHERE pinned = 0 AND condemned_us IS NULL AND created_us <= $2";
         self.db().write(sql, args![now_us, ago(grace)]).await?;
-        let rows = self.db().rows("SELECT digest FROM o_blob WHERE pinned = 0 AND condemned_us <= $1 ORDER BY digest LIMIT 1000", args![ago(wait)]).await?;
+        let rows = self
+            .db()
+            .rows("SELECT digest FROM o_blob WHERE pinned = 0 AND condemned_us <= $1 ORDER BY digest LIMIT 1000", args![ago(wait)])
+            .await?;
         let mut gone = Vec::new();
         for row in rows {
             let text = row.text(0)?;

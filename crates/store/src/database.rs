@@ -6,7 +6,10 @@
 use crate::error::{Result, StoreError};
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions, SqliteRow};
-use sqlx::{Arguments as _, AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection, PgPool, Postgres, Row as _, SqliteConnection, SqlitePool};
+use sqlx::{
+    Arguments as _, AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection, PgPool, Postgres, Row as _, SqliteConnection,
+    SqlitePool,
+};
 use std::sync::Arc;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
@@ -27,28 +30,44 @@ pub(crate) enum Arg {
 }
 
 impl From<i64> for Arg {
-    fn from(value: i64) -> Self { Arg::Int(value) }
+    fn from(value: i64) -> Self {
+        Arg::Int(value)
+    }
 }
 impl From<Option<i64>> for Arg {
-    fn from(value: Option<i64>) -> Self { Arg::MaybeInt(value) }
+    fn from(value: Option<i64>) -> Self {
+        Arg::MaybeInt(value)
+    }
 }
 impl From<bool> for Arg {
-    fn from(value: bool) -> Self { Arg::Int(i64::from(value)) }
+    fn from(value: bool) -> Self {
+        Arg::Int(i64::from(value))
+    }
 }
 impl From<&str> for Arg {
-    fn from(value: &str) -> Self { Arg::Text(value.to_owned()) }
+    fn from(value: &str) -> Self {
+        Arg::Text(value.to_owned())
+    }
 }
 impl From<String> for Arg {
-    fn from(value: String) -> Self { Arg::Text(value) }
+    fn from(value: String) -> Self {
+        Arg::Text(value)
+    }
 }
 impl From<&String> for Arg {
-    fn from(value: &String) -> Self { Arg::Text(value.clone()) }
+    fn from(value: &String) -> Self {
+        Arg::Text(value.clone())
+    }
 }
 impl From<Option<String>> for Arg {
-    fn from(value: Option<String>) -> Self { Arg::MaybeText(value) }
+    fn from(value: Option<String>) -> Self {
+        Arg::MaybeText(value)
+    }
 }
 impl From<Option<&str>> for Arg {
-    fn from(value: Option<&str>) -> Self { Arg::MaybeText(value.map(str::to_owned)) }
+    fn from(value: Option<&str>) -> Self {
+        Arg::MaybeText(value.map(str::to_owned))
+    }
 }
 
 /// `args![a, b, c]`: a list of values to bind.
@@ -65,10 +84,14 @@ pub(crate) enum Sql {
 }
 
 impl From<&'static str> for Sql {
-    fn from(text: &'static str) -> Self { Sql::Fixed(text) }
+    fn from(text: &'static str) -> Self {
+        Sql::Fixed(text)
+    }
 }
 impl From<String> for Sql {
-    fn from(text: String) -> Self { Sql::Built(text) }
+    fn from(text: String) -> Self {
+        Sql::Built(text)
+    }
 }
 
 /// A row of either engine; columns by number.

@@ -3,8 +3,8 @@
 //! The closure that decides is pure and may be called several times: once for every round of documents that it asks for,
 //! and again when its transaction met another one. Only the last call counts.
 
-use crate::error::{Result, StoreError};
 use crate::Store;
+use crate::error::{Result, StoreError};
 use holdpoint_domain::kernel::{Actor, Decision, DocKey, Stop, Timestamp, View};
 use holdpoint_seal::digest::Digest;
 use serde_json::Value;

@@ -74,9 +74,15 @@ impl Witness {
 #[derive(Debug, Clone)]
 pub(crate) enum ActionState {
     /// A whole row: enqueued in this group, perhaps leased right after.
-    Row { pool: String, not_before_us: i64, lease: Option<Lease> },
+    Row {
+        pool: String,
+        not_before_us: i64,
+        lease: Option<Lease>,
+    },
     Lease(Lease),
-    Postpone { not_before_us: i64 },
+    Postpone {
+        not_before_us: i64,
+    },
     Remove,
 }
 
@@ -164,7 +170,10 @@ impl Group<'_> {
             for (project, note) in run {
                 bind.extend(args![&**project, note.commit().digest.to_string(), hex::encode(note.salt.as_bytes()), &note.text]);
             }
-            let sql = format!("INSERT INTO o_note (project, digest, salt, text) VALUES {} ON CONFLICT (project, digest) DO NOTHING", rows_of(run.len(), 4, 0));
+            let sql = format!(
+                "INSERT INTO o_note (project, digest, salt, text) VALUES {} ON CONFLICT (project, digest) DO NOTHING",
+                rows_of(run.len(), 4, 0)
+            );
             conn.run(sql, bind).await?;
         }
         self.flush_actions(conn).await?;

@@ -190,7 +190,12 @@ impl<'a> Group<'a> {
         let locked = self.load(conn, &places, Lock::Share).await?;
         if locked && conn.engine() == Engine::Postgres {
             kinds.extend(looked.kinds.iter().copied());
-            let absent: Vec<Place> = looked.docs.iter().map(|key| (Arc::clone(project), key.clone())).filter(|place| matches!(self.cache.docs.get(place), Some(None))).collect();
+            let absent: Vec<Place> = looked
+                .docs
+                .iter()
+                .map(|key| (Arc::clone(project), key.clone()))
+                .filter(|place| matches!(self.cache.docs.get(place), Some(None)))
+                .collect();
             for place in &absent {
                 self.cache.docs.remove(place);
             }
@@ -238,7 +243,10 @@ impl<'a> Group<'a> {
                 (Engine::Postgres, Lock::Update) => " FOR UPDATE",
                 (Engine::Postgres, Lock::Share) => " FOR SHARE",
             };
-            let sql = format!("{CARD} FROM p_doc WHERE (project, kind, key) IN (VALUES {}) ORDER BY project, kind, key{suffix}", rows_of(wanted.len(), 3, 0));
+            let sql = format!(
+                "{CARD} FROM p_doc WHERE (project, kind, key) IN (VALUES {}) ORDER BY project, kind, key{suffix}",
+                rows_of(wanted.len(), 3, 0)
+            );
             for place in part {
                 self.cache.docs.insert((*place).clone(), None);
             }
@@ -324,7 +332,11 @@ impl<'a> Group<'a> {
         }
         for (place, card) in staged.docs {
             if let Some(list) = self.cache.lists.get_mut(&(Arc::clone(&place.0), place.1.kind)) {
-                if card.live { list.insert(place.1.key.clone()) } else { list.remove(&place.1.key) };
+                if card.live {
+                    list.insert(place.1.key.clone())
+                } else {
+                    list.remove(&place.1.key)
+                };
             }
             self.cache.docs.insert(place.clone(), Some(card));
             self.changed.insert(place);
@@ -347,14 +359,21 @@ impl<'a> Group<'a> {
         for new in &decision.facts {
             let key = &new.stream;
             if !view.may_write(key) {
-                return Err(StoreError::Broken(format!("the decision at {} writes to {} without a lock on it", request.point, key.stream())));
+                return Err(StoreError::Broken(format!(
+                    "the decision at {} writes to {} without a lock on it",
+                    request.point,
+                    key.stream()
+                )));
             }
             let before = docs.get(key).or_else(|| self.cache.docs.get(&(Arc::clone(&project), key.clone())).and_then(Option::as_ref));
             let (name, v, body) = new.fact.write();
             let after = project_card(key, before.map(|card| &**card), &new.fact, now)?;
             let text = canonical::to_string(&body).map_err(|why| StoreError::Broken(format!("fact {name}: {why}")))?;
             if text.len() > BODY_BYTES_MAX {
-                return Err(StoreError::Broken(format!("fact too large: {name} has {} bytes, a fact holds at most {BODY_BYTES_MAX}", text.len())));
+                return Err(StoreError::Broken(format!(
+                    "fact too large: {name} has {} bytes, a fact holds at most {BODY_BYTES_MAX}",
+                    text.len()
+                )));
             }
             let envelope = FactEnvelope {
                 project: request.project.clone(),
@@ -410,7 +429,8 @@ pub(crate) const CARD: &str = "SELECT project, kind, key, position, hash, live, 
 /// Reads a row selected by [`CARD`].
 pub(crate) fn card(row: &crate::database::Row) -> Result<(Place, Card)> {
     let (project, kind, key) = (row.text(0)?, row.text(1)?, row.text(2)?);
-    let kind = Kind::from_name(&kind).ok_or_else(|| StoreError::Broken(format!("documents of kind {kind:?} are not known to this program")))?;
+    let kind =
+        Kind::from_name(&kind).ok_or_else(|| StoreError::Broken(format!("documents of kind {kind:?} are not known to this program")))?;
     let broken = |what: &str| StoreError::Broken(format!("document {}/{key}: its {what} cannot be read", kind.name()));
     let card = Card {
         position: row.count(3)?,

@@ -173,7 +173,10 @@ impl Store {
             nodes.extend(complete.into_iter().skip(1).map(|(id, hash)| args![i64::from(id.level), signed(id.index), hash.to_string()]));
         }
         for run in runs(&indexes) {
-            let sql = format!("UPDATE facts SET log_index = new.column2 FROM (VALUES {}) AS new WHERE seq = new.column1", rows_of(run.len(), 2, 0));
+            let sql = format!(
+                "UPDATE facts SET log_index = new.column2 FROM (VALUES {}) AS new WHERE seq = new.column1",
+                rows_of(run.len(), 2, 0)
+            );
             conn.run(sql, run.concat()).await?;
         }
         for run in runs(&nodes) {
@@ -183,7 +186,11 @@ impl Store {
         let (size, root) = (tree.size(), tree.root());
         let note = sign(size, &root).map_err(|why| StoreError::Broken(format!("the checkpoint cannot be signed: {why}")))?;
         let at_us = self.inner.parts.clock.now(conn).await?.as_microsecond();
-        conn.run("INSERT INTO checkpoint (size, root, note, at_us) VALUES ($1, $2, $3, $4)", args![signed(size), root.to_string(), note, at_us]).await?;
+        conn.run(
+            "INSERT INTO checkpoint (size, root, note, at_us) VALUES ($1, $2, $3, $4)",
+            args![signed(size), root.to_string(), note, at_us],
+        )
+        .await?;
         Ok(Some(Sequenced { from, to: size, size, root }))
     }
 

@@ -96,13 +96,17 @@ impl Store {
 async fn put_person(conn: &mut Conn<'_>, project: &str, person: &PersonRow) -> Result<()> {
     let id = person.id.as_str();
     let emails: Vec<String> = person.emails.iter().map(|email| email.to_lowercase()).collect();
-    let taken = conn.row("SELECT id FROM o_person WHERE project = $1 AND handle = $2 AND id <> $3", args![project, &person.handle, id]).await?;
+    let taken =
+        conn.row("SELECT id FROM o_person WHERE project = $1 AND handle = $2 AND id <> $3", args![project, &person.handle, id]).await?;
     if taken.is_some() {
         return Err(StoreError::Conflict(format!("the handle {} belongs to somebody else", person.handle)));
     }
     conn.run("DELETE FROM o_email WHERE project = $1 AND person = $2", args![project, id]).await?;
     for email in &emails {
-        let added = conn.run("INSERT INTO o_email (project, email, person) VALUES ($1, $2, $3) ON CONFLICT (project, email) DO NOTHING", args![project, email, id]);
+        let added = conn.run(
+            "INSERT INTO o_email (project, email, person) VALUES ($1, $2, $3) ON CONFLICT (project, email) DO NOTHING",
+            args![project, email, id],
+        );
         let twice = emails.iter().filter(|other| *other == email).count() > 1;
         if added.await? == 0 && !twice {
             return Err(StoreError::Conflict(format!("the address {email} belongs to somebody else")));

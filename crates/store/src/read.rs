@@ -93,7 +93,8 @@ impl Store {
             bind.push(value);
             sql.push_str(&condition.replace("$?", &format!("${}", bind.len())));
         };
-        let columns = [(" AND service = $?", &filter.service), (" AND environment = $?", &filter.environment), (" AND label = $?", &filter.label)];
+        let columns =
+            [(" AND service = $?", &filter.service), (" AND environment = $?", &filter.environment), (" AND label = $?", &filter.label)];
         for (condition, value) in columns {
             if let Some(value) = value {
                 and(condition, value.into());
@@ -175,7 +176,8 @@ impl Store {
 
 /// Reads a document as its noun.
 pub(crate) fn noun<T: Noun>(doc: &Doc) -> Result<T> {
-    T::deserialize(&doc.state).map_err(|why| StoreError::Broken(format!("document {} cannot be read by this program: {why}", doc.key.stream())))
+    T::deserialize(&doc.state)
+        .map_err(|why| StoreError::Broken(format!("document {} cannot be read by this program: {why}", doc.key.stream())))
 }
 
 fn read_row(row: &Row) -> Result<DocRow> {

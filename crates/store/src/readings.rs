@@ -60,7 +60,8 @@ impl Store {
 
     pub async fn put_report(&self, project: &str, report: &StoredReport) -> Result<()> {
         let StoredReport { release, environment, body, at, verdict, versions } = report;
-        let sql = "INSERT INTO o_report (project, release_id, environment, body, at_us, verdict, versions) VALUES ($1, $2, $3, $4, $5, $6, $7)
+        let sql =
+            "INSERT INTO o_report (project, release_id, environment, body, at_us, verdict, versions) VALUES ($1, $2, $3, $4, $5, $6, $7)
              ON CONFLICT (project, release_id, environment) DO UPDATE SET body = excluded.body, at_us = excluded.at_us,
              verdict = excluded.verdict, versions = excluded.versions";
         self.db().write(sql, args![project, release, environment, body.to_string(), at.as_microsecond(), verdict, versions]).await.map(drop)

@@ -28,7 +28,8 @@ pub(crate) async fn migrate(db: &Db) -> Result<String> {
     if conn.engine() == Engine::Postgres {
         conn.rows("SELECT 1::BIGINT FROM (SELECT pg_advisory_xact_lock($1)) AS held", args![MIGRATION_LOCK]).await?;
     }
-    conn.script(spelled(conn.engine(), "CREATE TABLE IF NOT EXISTS meta (name {{text}} NOT NULL PRIMARY KEY, value {{text}} NOT NULL)")).await?;
+    conn.script(spelled(conn.engine(), "CREATE TABLE IF NOT EXISTS meta (name {{text}} NOT NULL PRIMARY KEY, value {{text}} NOT NULL)"))
+        .await?;
     let found = number(&mut conn, "schema").await?.unwrap_or(0);
     let min_binary = number(&mut conn, "min_binary").await?.unwrap_or(0);
     if min_binary > SCHEMA_VERSION {

@@ -127,7 +127,8 @@ impl Store {
     pub async fn root_at(&self, size: u64) -> Result<Digest> {
         let ids: BTreeSet<NodeId> = holdpoint_seal::merkle::peak_ids(size).into_iter().collect();
         let nodes = self.log_nodes(&ids).await?;
-        holdpoint_seal::merkle::root_from_nodes(size, &|id: NodeId| nodes.get(&id).copied()).map_err(|why| StoreError::Broken(format!("the log of {size}: {why}")))
+        holdpoint_seal::merkle::root_from_nodes(size, &|id: NodeId| nodes.get(&id).copied())
+            .map_err(|why| StoreError::Broken(format!("the log of {size}: {why}")))
     }
 }
 
@@ -233,7 +234,8 @@ fn follow(stream: &mut Stream, fact: StoredFact, found: &mut Found) {
 
 fn fold(before: Option<&Card>, fact: &StoredFact) -> Result<Card> {
     let key = fact.stream().ok_or_else(|| StoreError::Broken(format!("no document is of stream {}", fact.envelope.stream)))?;
-    let read = Fact::read(&fact.envelope.fact_type, fact.envelope.v, fact.body.clone()).map_err(|why| StoreError::Broken(why.to_string()))?;
+    let read =
+        Fact::read(&fact.envelope.fact_type, fact.envelope.v, fact.body.clone()).map_err(|why| StoreError::Broken(why.to_string()))?;
     let card = project_card(&key, before, &read, instant(fact.envelope.at.0)?)?;
     Ok(Card { position: fact.envelope.position, hash: fact.hash, ..card })
 }
@@ -309,7 +311,8 @@ async fn compare_log(conn: &mut Conn<'_>, found: &mut Found) -> Result<()> {
     let mut wanted_nodes = 0;
     loop {
         let from = signed(tree.size());
-        let rows = conn.rows("SELECT log_index, hash FROM facts WHERE log_index >= $1 ORDER BY log_index LIMIT $2", args![from, BATCH]).await?;
+        let rows =
+            conn.rows("SELECT log_index, hash FROM facts WHERE log_index >= $1 ORDER BY log_index LIMIT $2", args![from, BATCH]).await?;
         let mut complete = Vec::new();
         for row in &rows {
             let index = row.count(0)?;

@@ -20,7 +20,10 @@ pub async fn people_and_addresses(world: World) {
     assert_eq!((found.id, found.emails[0].as_str()), (per("ada"), "ada@shop.example"));
     assert!(matches!(store.put_person(PROJECT, &person("linus", &["ada@shop.example"])).await, Err(StoreError::Conflict(_))));
     assert!(store.person_by_handle(PROJECT, "linus").await.expect("reads").is_none(), "nothing of it was written");
-    assert!(matches!(store.put_person(PROJECT, &PersonRow { handle: "grace".to_owned(), ..person("root", &[]) }).await, Err(StoreError::Conflict(_))));
+    assert!(matches!(
+        store.put_person(PROJECT, &PersonRow { handle: "grace".to_owned(), ..person("root", &[]) }).await,
+        Err(StoreError::Conflict(_))
+    ));
     // An address that was given up is free again.
     store.put_person(PROJECT, &person("ada", &["ada@shop.example"])).await.expect("puts");
     store.put_person(PROJECT, &person("linus", &["ada@old.example"])).await.expect("puts");
@@ -28,12 +31,18 @@ pub async fn people_and_addresses(world: World) {
     let bot = PersonRow { service_account: true, owner: Some(per("ada")), ..person("bot", &[]) };
     store.put_person(PROJECT, &bot).await.expect("puts");
     assert_eq!(store.person(PROJECT, &per("bot")).await.expect("reads"), Some(bot));
-    assert_eq!(store.people(PROJECT).await.expect("reads").iter().map(|person| person.handle.as_str()).collect::<Vec<_>>(), ["ada", "bot", "grace", "linus"]);
+    assert_eq!(
+        store.people(PROJECT).await.expect("reads").iter().map(|person| person.handle.as_str()).collect::<Vec<_>>(),
+        ["ada", "bot", "grace", "linus"]
+    );
     store.set_password(PROJECT, &per("ada"), "hash").await.expect("sets");
     store.erase_person(PROJECT, &per("ada")).await.expect("erases");
     assert!(store.person_by_email(PROJECT, "ada@shop.example").await.expect("reads").is_none());
     assert!(store.account(PROJECT, &per("ada")).await.expect("reads").is_none());
-    assert_eq!(store.person(PROJECT, &per("ada")).await.expect("reads").map(|person| (person.handle, person.name)), Some(("per_ada".to_owned(), String::new())));
+    assert_eq!(
+        store.person(PROJECT, &per("ada")).await.expect("reads").map(|person| (person.handle, person.name)),
+        Some(("per_ada".to_owned(), String::new()))
+    );
 }
 
 pub async fn sessions_tokens_and_invitations(world: World) {
@@ -50,7 +59,13 @@ pub async fn sessions_tokens_and_invitations(world: World) {
     assert_eq!(store.account(PROJECT, &per("ada")).await.expect("reads").map(|account| account.failures), Some(0));
 
     let session = |id: &str, expires| Session {
-        id_hash: id.to_owned(), project: PROJECT.to_owned(), person: per("ada"), csrf_hash: "csrf".to_owned(), created: now, expires, last_seen: now,
+        id_hash: id.to_owned(),
+        project: PROJECT.to_owned(),
+        person: per("ada"),
+        csrf_hash: "csrf".to_owned(),
+        created: now,
+        expires,
+        last_seen: now,
     };
     store.add_session(&session("s1", now + hour)).await.expect("adds");
     store.add_session(&session("s2", now - hour)).await.expect("adds");
@@ -61,7 +76,15 @@ pub async fn sessions_tokens_and_invitations(world: World) {
     assert_eq!(store.end_sessions_of(PROJECT, &per("ada")).await.expect("ends"), 2);
     assert_eq!(store.session("s1").await.expect("reads"), None);
 
-    let token = |id: &str, expires| Token { id: id.to_owned(), project: PROJECT.to_owned(), person: per("ada"), name: "laptop".to_owned(), created: now, expires, revoked: None };
+    let token = |id: &str, expires| Token {
+        id: id.to_owned(),
+        project: PROJECT.to_owned(),
+        person: per("ada"),
+        name: "laptop".to_owned(),
+        created: now,
+        expires,
+        revoked: None,
+    };
     store.add_token(&token("t1", None), "h1").await.expect("adds");
     store.add_token(&token("t2", Some(now - hour)), "h2").await.expect("adds");
     assert_eq!(store.token_by_hash("h1").await.expect("reads"), Some(token("t1", None)));
@@ -84,7 +107,14 @@ pub async fn sessions_tokens_and_invitations(world: World) {
     assert!(store.revoke_pool_key(PROJECT, "k1").await.expect("revokes"));
     assert_eq!(store.pool_by_key("k1").await.expect("reads"), None);
 
-    let attempt = AttemptToken { attempt: "att_1".to_owned(), hash: "h".to_owned(), project: PROJECT.to_owned(), run: "run_1".to_owned(), step: "build".to_owned(), until: now + hour };
+    let attempt = AttemptToken {
+        attempt: "att_1".to_owned(),
+        hash: "h".to_owned(),
+        project: PROJECT.to_owned(),
+        run: "run_1".to_owned(),
+        step: "build".to_owned(),
+        until: now + hour,
+    };
     store.put_attempt_token(&attempt).await.expect("puts");
     assert_eq!(store.attempt_token("att_1").await.expect("reads"), Some(attempt));
     assert!(!store.extend_attempt_token("att_2", now).await.expect("asks"));
@@ -149,7 +179,12 @@ pub async fn readings_and_reports(world: World) {
     assert!(store.readings("other", "run_1", "watch", now).await.expect("reads").is_empty());
     let release = "rel_1".parse().expect("an id");
     let report = |verdict: &str| StoredReport {
-        release: "rel_1".to_owned(), environment: "production".to_owned(), body: json!({"gates": []}), at: now, verdict: verdict.to_owned(), versions: "{}".to_owned(),
+        release: "rel_1".to_owned(),
+        environment: "production".to_owned(),
+        body: json!({"gates": []}),
+        at: now,
+        verdict: verdict.to_owned(),
+        versions: "{}".to_owned(),
     };
     store.put_report(PROJECT, &report("shut")).await.expect("puts");
     store.put_report(PROJECT, &report("open")).await.expect("puts");

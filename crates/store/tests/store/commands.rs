@@ -66,9 +66,7 @@ pub async fn same_key_at_the_same_time(world: World) {
     let mut tasks = tokio::task::JoinSet::new();
     for number in 0..24 {
         let store = if number % 2 == 0 { one.clone() } else { two.clone() };
-        tasks.spawn(async move {
-            store.decide(&keyed(&format!("k{}", number % 3), b"a"), increments("dev")).await.expect("answers")
-        });
+        tasks.spawn(async move { store.decide(&keyed(&format!("k{}", number % 3), b"a"), increments("dev")).await.expect("answers") });
     }
     let mut fresh = 0;
     while let Some(done) = tasks.join_next().await {
@@ -102,7 +100,11 @@ pub async fn refused_leaves_nothing(world: World) {
         tasks.spawn(async move {
             let request = request(vec![env("dev")]);
             let decided = store.decide(&request, move |view, now| {
-                if number % 2 == 0 { Err(Refusal::new("X-1", "no", "wait").with(json!({"n": number})).into()) } else { increments("dev")(view, now) }
+                if number % 2 == 0 {
+                    Err(Refusal::new("X-1", "no", "wait").with(json!({"n": number})).into())
+                } else {
+                    increments("dev")(view, now)
+                }
             });
             (number, decided.await)
         });
@@ -110,7 +112,9 @@ pub async fn refused_leaves_nothing(world: World) {
     while let Some(done) = tasks.join_next().await {
         match done.expect("no panic") {
             (number, Ok(_)) => assert_eq!(number % 2, 1),
-            (number, Err(StoreError::Refused(refusal))) => assert_eq!((refusal.facts["n"].as_u64(), number % 2), (Some(u64::from(number)), 0)),
+            (number, Err(StoreError::Refused(refusal))) => {
+                assert_eq!((refusal.facts["n"].as_u64(), number % 2), (Some(u64::from(number)), 0))
+            }
             (_, Err(other)) => panic!("{other}"),
         }
     }
@@ -264,7 +268,9 @@ pub async fn actions_follow_decisions(world: World) {
     };
     let now = store.now().await.expect("tells the time");
     let later = now + Duration::from_secs(3600);
-    let enqueue = |step: &str, pool: &str, not_before| ActionChange::Enqueue(Action { run: "run_1".to_owned(), step: step.to_owned(), pool: pool.to_owned(), not_before });
+    let enqueue = |step: &str, pool: &str, not_before| {
+        ActionChange::Enqueue(Action { run: "run_1".to_owned(), step: step.to_owned(), pool: pool.to_owned(), not_before })
+    };
     let step = |step: &str| ("run_1".to_owned(), step.to_owned());
     act(vec![enqueue("build", "linux", None), enqueue("test", "linux", Some(later)), enqueue("watch", "@engine", None)]).await;
     let ready = store.next_actions(Some(PROJECT), "linux", 10).await.expect("reads");
@@ -284,13 +290,21 @@ pub async fn actions_follow_decisions(world: World) {
     let ((run, one), (_, two)) = (step("build"), step("test"));
     act(vec![ActionChange::Postpone { run: run.clone(), step: one, not_before: now }, ActionChange::Remove { run, step: two }]).await;
     let all = store.actions_of_run(PROJECT, "run_1").await.expect("reads");
-    assert_eq!(all.iter().map(|action| (action.step.as_str(), action.leased, action.token)).collect::<Vec<_>>(), [("build", false, None), ("watch", false, None)]);
+    assert_eq!(
+        all.iter().map(|action| (action.step.as_str(), action.leased, action.token)).collect::<Vec<_>>(),
+        [("build", false, None), ("watch", false, None)]
+    );
     // Enqueued and leased in one decision, enqueued and removed in one decision.
     let (run, name) = step("go");
-    let leased = ActionChange::Lease { run: run.clone(), step: name, attempt: "att_2".to_owned(), token: 9, worker: "w1".to_owned(), until };
-    act(vec![enqueue("go", "linux", None), leased, enqueue("gone", "linux", None), ActionChange::Remove { run, step: "gone".to_owned() }]).await;
+    let leased =
+        ActionChange::Lease { run: run.clone(), step: name, attempt: "att_2".to_owned(), token: 9, worker: "w1".to_owned(), until };
+    act(vec![enqueue("go", "linux", None), leased, enqueue("gone", "linux", None), ActionChange::Remove { run, step: "gone".to_owned() }])
+        .await;
     let all = store.actions_of_run(PROJECT, "run_1").await.expect("reads");
-    assert_eq!(all.iter().map(|action| (action.step.as_str(), action.leased)).collect::<Vec<_>>(), [("build", false), ("go", true), ("watch", false)]);
+    assert_eq!(
+        all.iter().map(|action| (action.step.as_str(), action.leased)).collect::<Vec<_>>(),
+        [("build", false), ("go", true), ("watch", false)]
+    );
     assert_eq!(store.next_action_at("@engine").await.expect("reads").map(|at| at.as_microsecond()), Some(0));
 }
 
@@ -336,7 +350,12 @@ async fn declare_freeze(store: &Store, id: &'static str) -> i64 {
 /// A decision that leases unless there is a freeze. It reads the list first and the guard row second, on purpose. On its
 /// `halt`-th call it says so and waits until it may go on, or for a while: where nobody else can write meanwhile.
 #[expect(clippy::disallowed_methods, reason = "a decision is not async; while this one waits, others must run")]
-fn lease(engine: Engine, halt: u32, halted: SyncSender<()>, go_on: Receiver<()>) -> impl for<'a> FnMut(&'a View, Timestamp) -> Result<Decision, Stop> + Send + 'static {
+fn lease(
+    engine: Engine,
+    halt: u32,
+    halted: SyncSender<()>,
+    go_on: Receiver<()>,
+) -> impl for<'a> FnMut(&'a View, Timestamp) -> Result<Decision, Stop> + Send + 'static {
     let mut calls = 0;
     move |view, now| {
         calls += 1;
@@ -475,7 +494,12 @@ pub async fn documents_are_listed_and_filtered(world: World) {
     // What a user sends is a value, never SQL.
     let filter = Filter { service: Some("x' OR '1'='1".to_owned()), ..Filter::default() };
     assert!(store.docs(PROJECT, Kind::Slot, &filter).await.expect("reads").rows.is_empty());
-    assert!(store.docs(PROJECT, Kind::Slot, &Filter { order: Order::Newest, cursor: Some("1; DROP".to_owned()), ..Filter::default() }).await.is_err());
+    assert!(
+        store
+            .docs(PROJECT, Kind::Slot, &Filter { order: Order::Newest, cursor: Some("1; DROP".to_owned()), ..Filter::default() })
+            .await
+            .is_err()
+    );
 }
 
 pub async fn projects_are_apart(world: World) {

@@ -134,7 +134,13 @@ pub async fn proofs_verify(world: World) {
 }
 
 fn keylist() -> Vec<u8> {
-    let listed = ListedKey { key: key(2).public().clone(), roles: BTreeSet::from([KeyRole::Checkpoint]), from_index: 0, until_index: None, revoked: None };
+    let listed = ListedKey {
+        key: key(2).public().clone(),
+        roles: BTreeSet::from([KeyRole::Checkpoint]),
+        from_index: 0,
+        until_index: None,
+        revoked: None,
+    };
     KeyList::first(LOG, vec![listed]).sign(&key(1)).expect("signs")
 }
 
@@ -162,7 +168,11 @@ pub async fn rebuilding_finds_no_difference_and_a_planted_one(world: World) {
     declare_many(store, 4).await;
     assert_eq!(store.rebuild_compare().await.expect("compares"), []);
     for (harm, word, back) in [
-        ("UPDATE p_doc SET state = replace(state, '\"zone\":\"UTC\"', '\"zone\":\"CET\"') WHERE key = 'a'", "state", "UPDATE p_doc SET state = replace(state, '\"zone\":\"CET\"', '\"zone\":\"UTC\"') WHERE key = 'a'"),
+        (
+            "UPDATE p_doc SET state = replace(state, '\"zone\":\"UTC\"', '\"zone\":\"CET\"') WHERE key = 'a'",
+            "state",
+            "UPDATE p_doc SET state = replace(state, '\"zone\":\"CET\"', '\"zone\":\"UTC\"') WHERE key = 'a'",
+        ),
         ("UPDATE p_doc SET live = 0 WHERE key = 'b'", "live", "UPDATE p_doc SET live = 1 WHERE key = 'b'"),
         ("UPDATE p_doc SET key = 'x' WHERE key = 'c'", "no document", "UPDATE p_doc SET key = 'c' WHERE key = 'x'"),
         ("UPDATE log_node SET hash = replace(hash, '1', '2') WHERE level = 1 AND idx = 3", "stored hash", "SELECT 1"),
@@ -182,7 +192,10 @@ pub async fn tampering_is_found(world: World) {
         ("UPDATE facts SET actor = 'per_grace' WHERE stream = 'environment/a' AND position = 2", "the fact was changed"),
         ("DELETE FROM facts WHERE stream = 'environment/b' AND position = 2", "not whole"),
         ("UPDATE facts SET position = position + 1 WHERE stream = 'environment/c' AND position = 10", "the fact was changed"),
-        ("DELETE FROM facts WHERE stream = 'environment/a' AND position = (SELECT MAX(position) FROM facts WHERE stream = 'environment/a')", "position"),
+        (
+            "DELETE FROM facts WHERE stream = 'environment/a' AND position = (SELECT MAX(position) FROM facts WHERE stream = 'environment/a')",
+            "position",
+        ),
     ] {
         declare_many(store, 30).await;
         seal(store, 9).await;
@@ -239,7 +252,8 @@ pub async fn erased_notes_keep_proofs(world: World) {
     assert_eq!(store.note(PROJECT, &digest).await.expect("reads"), None);
     assert!(store.erase_note(PROJECT, &digest).await.expect("erases"));
     assert!(!store.erase_note(PROJECT, &digest).await.expect("erases"));
-    let (fact, last) = (store.fact_at(0).await.expect("reads").expect("is there"), store.checkpoint().await.expect("reads").expect("is there"));
+    let (fact, last) =
+        (store.fact_at(0).await.expect("reads").expect("is there"), store.checkpoint().await.expect("reads").expect("is there"));
     verify_inclusion(&fact.hash, 0, last.size, &store.inclusion(0, last.size).await.expect("proves"), &last.root).expect("verifies");
     assert_eq!(store.rebuild_compare().await.expect("compares"), []);
 }

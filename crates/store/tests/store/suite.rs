@@ -23,7 +23,10 @@ fn every_written_test_is_on_the_list() {
         ("accounts", include_str!("accounts.rs")),
         ("faults", include_str!("faults.rs")),
     ] {
-        let written: BTreeSet<&str> = source.lines().filter_map(|line| line.strip_prefix("pub async fn ")?.split_once("(world: World)").map(|(name, _)| name)).collect();
+        let written: BTreeSet<&str> = source
+            .lines()
+            .filter_map(|line| line.strip_prefix("pub async fn ")?.split_once("(world: World)").map(|(name, _)| name))
+            .collect();
         let listed: BTreeSet<&str> = super::LIST.iter().filter(|(of, _)| *of == module).map(|(_, name)| *name).collect();
         assert_eq!(written, listed, "{module}");
     }
