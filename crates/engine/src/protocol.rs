@@ -10,7 +10,7 @@ use holdpoint_seal::digest::Digest;
 use holdpoint_store::{AttemptToken, QueuedAction, Request, StoreError};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// Length of a lease; a worker renews it well before.
@@ -143,8 +143,26 @@ impl Engine {
             None => BTreeMap::new(),
         };
         let at = self.store().now().await?;
-        let known = Known { run, service: &service, environment: environment.as_ref(), config: &config, at };
+        let started = self.started(run, step).await?;
+        let known = Known { run, service: &service, environment: environment.as_ref(), config: &config, at, started: &started };
         Ok(resolve::spec(&known, step))
+    }
+
+    /// Instances that a step checks, as the runs that started them told: what runs now may be of several runs.
+    async fn started(
+        &self,
+        run: &Run,
+        step: &holdpoint_domain::nouns::Step,
+    ) -> holdpoint_store::Result<Vec<holdpoint_executors::spec::Instance>> {
+        let StepSpec::Verify { side } = &step.spec else { return Ok(Vec::new()) };
+        let runs: BTreeSet<String> = resolve::instances(run, *side).iter().filter_map(|one| resolve::run_of(&one.name)).collect();
+        let mut started = resolve::started(run);
+        for id in runs.into_iter().filter(|id| *id != run.id.as_str()) {
+            if let Some(earlier) = self.store().get::<Run>(self.project(), &id).await? {
+                started.extend(resolve::started(&earlier));
+            }
+        }
+        Ok(started)
     }
 
     /// Whose secret this is, while its lease holds.

@@ -3,7 +3,8 @@
 use holdpoint_domain::kernel::Timestamp;
 use holdpoint_domain::nouns::{Component, Environment, Instance, Run, Running, Service, Side, Step, StepSpec, Traffic};
 use holdpoint_executors::spec::{
-    BackendSpec, Checkout, CommandSpec, ControlSpec, Health, HttpSpec, Spec, StartSpec, StopSpec, TrafficSpec, VerifySpec,
+    BackendSpec, Checkout, CommandSpec, ControlSpec, Health, HttpSpec, Instance as Started, Spec, StartSpec, StopSpec, TrafficSpec,
+    VerifySpec,
 };
 use std::collections::BTreeMap;
 
@@ -16,6 +17,24 @@ pub struct Known<'a> {
     pub config: &'a BTreeMap<String, String>,
     /// When the lease was granted: the generation of a traffic change.
     pub at: Timestamp,
+    /// Instances as the steps that started them told, of every run that started one of those concerned.
+    pub started: &'a [Started],
+}
+
+/// Identifier of the run that started an instance; the instance's name says it.
+pub fn run_of(instance: &str) -> Option<String> {
+    let (run, _) = instance.strip_prefix("att_")?.split_once('_')?;
+    Some(format!("run_{run}"))
+}
+
+/// Instances as the start steps of a run told of them: with process and digest.
+pub fn started(run: &Run) -> Vec<Started> {
+    let lists = run
+        .steps
+        .iter()
+        .filter(|step| matches!(step.spec, StepSpec::Start { .. }))
+        .filter_map(|step| step.outputs()?.get("instances").cloned());
+    lists.filter_map(|list| serde_json::from_value::<Vec<Started>>(list).ok()).flatten().collect()
 }
 
 /// A version's name at the load balancer: two deployments of one version are told apart by their run.
@@ -237,6 +256,13 @@ fn verify(known: &Known<'_>, side: Side) -> Result<Spec, String> {
         })
         .map(|one| one.address.clone())
         .collect();
+    // A worker may ask what it started itself, and checks that it is still the process that was started.
+    let checked = known
+        .started
+        .iter()
+        .filter(|one| same.contains(&one.address) && touched.iter().any(|touched| touched.name == one.name))
+        .cloned()
+        .collect();
     Ok(Spec::Verify(VerifySpec {
         targets: same,
         path: declared.health.path.clone(),
@@ -245,6 +271,6 @@ fn verify(known: &Known<'_>, side: Side) -> Result<Spec, String> {
         times: 2,
         interval_ms: 50,
         timeout_s: 15,
-        instances: Vec::new(),
+        instances: checked,
     }))
 }
