@@ -74,6 +74,8 @@ pub fn remember(server: &str, token: &str) -> anyhow::Result<PathBuf> {
 pub struct Client {
     base: String,
     token: Option<String>,
+    /// Cookie and CSRF token of a session.
+    session: Option<(String, String)>,
     http: Http,
 }
 
@@ -105,13 +107,23 @@ fn read_token(path: &Path) -> anyhow::Result<String> {
 impl Client {
     pub fn new(base: &str, token: Option<String>) -> anyhow::Result<Client> {
         let http = Http::builder().timeout(Duration::from_secs(120)).build().context("no HTTP client")?;
-        Ok(Client { base: base.trim_end_matches('/').to_owned(), token, http })
+        Ok(Client { base: base.trim_end_matches('/').to_owned(), token, session: None, http })
     }
     pub fn base(&self) -> &str { &self.base }
+    /// Opens a session with a password.
+    pub fn sign_in(mut self, handle: &str, password: &str) -> anyhow::Result<Client> {
+        let answer = self.send(self.http.post(format!("{}/v1/session", self.base)).json(&serde_json::json!({"handle": handle, "password": password})))?;
+        let cookie = answer.headers().get("set-cookie").and_then(|value| value.to_str().ok()).and_then(|value| value.split(';').next()).map(str::to_owned);
+        let cookie = cookie.ok_or_else(|| anyhow!("{} opened no session", self.base))?;
+        let csrf = answer.json::<Value>()?["csrf"].as_str().unwrap_or_default().to_owned();
+        self.session = Some((cookie, csrf));
+        Ok(self)
+    }
     fn send(&self, request: RequestBuilder) -> anyhow::Result<Response> {
-        let request = match &self.token {
-            Some(token) => request.bearer_auth(token),
-            None => request,
+        let request = match (&self.token, &self.session) {
+            (Some(token), _) => request.bearer_auth(token),
+            (None, Some((cookie, csrf))) => request.header("Cookie", cookie).header("X-Holdpoint-CSRF", csrf),
+            (None, None) => request,
         };
         let answer = request.send().map_err(|why| anyhow!("{} does not answer: {}", self.base, root(&why)))?;
         if answer.status().is_success() {

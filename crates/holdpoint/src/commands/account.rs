@@ -47,8 +47,10 @@ impl Login {
         if password.is_empty() {
             return Err(BadInput("expected the password on standard input".to_owned()).into());
         }
-        let client = Client::new(&server, None)?;
-        let made = client.post("/v1/tokens", &json!({"name": "command line", "handle": self.handle, "password": password}))?;
+        // Only a session makes tokens; this one lives for the two calls.
+        let session = Client::new(&server, None)?.sign_in(&self.handle, password)?;
+        let made = session.post("/v1/tokens", &json!({"name": "command line"}))?;
+        session.call(reqwest::Method::DELETE, "/v1/session", &json!({}), &[])?;
         let token = made["token"].as_str().unwrap_or_default();
         let path = remember(&server, token)?;
         out.result(&json!({"server": server, "handle": self.handle, "credentials": path}), || format!("signed in as {}; the token is in {}", self.handle, path.display()));

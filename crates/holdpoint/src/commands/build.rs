@@ -58,7 +58,7 @@ impl Build {
             artifacts.as_object().into_iter().flatten().map(|(name, digest)| format!("{name} {}", digest.as_str().unwrap_or_default())).collect::<Vec<_>>().join("\n")
         });
         if code != Code::Done {
-            let reason = view["steps"][0]["outcome"]["reason"].as_str().or_else(|| view["cause"]["sentence"].as_str()).unwrap_or("no reason is known");
+            let reason = view["steps"][0]["outcome"].as_str().or_else(|| view["cause"]["sentence"].as_str()).unwrap_or("no reason is known");
             out.say(format!("✗ not built: {reason}\n  its log: {}/runs/{run}", client.base()));
         }
         Ok(code)
@@ -67,5 +67,5 @@ impl Build {
 
 /// Name to digest, of a build's view.
 pub fn artifacts(view: &Value) -> Value {
-    view["steps"].as_array().into_iter().flatten().find_map(|step| step["outcome"]["outputs"].get("artifacts").cloned()).unwrap_or_default()
+    view["outputs"].get("artifacts").cloned().unwrap_or_default()
 }

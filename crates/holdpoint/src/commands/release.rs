@@ -165,12 +165,7 @@ impl Release {
             }
             Release::List { service, state } => list(&client, out, service, state),
             Release::Amend { release, components, config, redefine } => amend(&client, out, &release, &components, &config, redefine),
-            Release::Diff { release, from, to } => {
-                let query: Vec<String> = [("from", from), ("to", to)].into_iter().filter_map(|(name, value)| Some(format!("{name}={}", enc(&value?)))).collect();
-                let diff = client.get(&format!("/v1/releases/{}/diff?{}", enc(&release), query.join("&")))?;
-                out.result(&diff, || differences(&diff["diff"]));
-                Ok(Code::Done)
-            }
+            Release::Diff { release, from, to } => diff(&client, out, &release, from, to),
             Release::Approve(vote) => cast(&client, out, &vote, true),
             Release::Reject(vote) => cast(&client, out, &vote, false),
             Release::Promote(go) => go_on(&client, out, &go, "promotions"),
@@ -204,7 +199,7 @@ impl Release {
                 Ok(Code::Done)
             }
             Release::Close { release, code, superseded_by, reason } => {
-                let done = client.post(&format!("/v1/releases/{}/close", enc(&release)), &json!({"closure": code, "superseded_by": superseded_by, "reason": reason}))?;
+                let done = client.post(&format!("/v1/releases/{}/withdraw", enc(&release)), &json!({"closure": code, "superseded_by": superseded_by, "reason": reason}))?;
                 out.result(&done, || format!("{release} closed: {code}"));
                 Ok(Code::Done)
             }
@@ -249,6 +244,16 @@ fn amend(client: &Client, out: &Out, release: &str, components: &[String], confi
     let tag = format!("\"{}\"", text(&now, "manifest_digest"));
     let done = client.call(reqwest::Method::PATCH, &format!("/v1/releases/{}", enc(release)), &body, &[("If-Match", &tag)])?;
     out.result(&done, || format!("manifest {}\n{}", text(&done, "manifest_digest"), differences(&done["diff"])));
+    Ok(Code::Done)
+}
+
+/// Between two manifests; from the first to the one in force where none is named.
+fn diff(client: &Client, out: &Out, release: &str, from: Option<String>, to: Option<String>) -> Ended {
+    let history = view(client, release)?["history"].as_array().cloned().unwrap_or_default();
+    let digest = |one: Option<&Value>| one.map(|one| text(one, "digest")).unwrap_or_default();
+    let (from, to) = (from.unwrap_or_else(|| digest(history.first())), to.unwrap_or_else(|| digest(history.last())));
+    let found = client.get(&format!("/v1/releases/{}/diff?from={}&to={}", enc(release), enc(&from), enc(&to)))?;
+    out.result(&found, || differences(&found["changes"]));
     Ok(Code::Done)
 }
 
