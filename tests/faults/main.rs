@@ -1,3 +1,7 @@
 //! What Holdpoint must survive. After each fault the exported ledger is judged by the independent checker
 //! (`Holdpoint::check_ledger`). Names carry their kind: `kill_points…`, `proxy_survives…`, and `soak…` with
 //! `#[ignore = "make soak"]` reading HOLDPOINT_SEEDS and HOLDPOINT_KILLS.
+
+mod kill_points;
+mod stage;
+mod story;

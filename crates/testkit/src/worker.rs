@@ -15,17 +15,28 @@ pub struct Worker {
 impl Worker {
     /// Enrolled in `pool` by the key in this text.
     pub fn start(server: &Holdpoint, name: &str, pool: &str, pool_key: &str) -> Self {
+        Self::start_with(server, name, pool, pool_key, &[])
+    }
+
+    /// With further arguments of `worker`, for example what it may reach.
+    pub fn start_with(server: &Holdpoint, name: &str, pool: &str, pool_key: &str, more: &[String]) -> Self {
         let folder = folder();
         std::fs::write(folder.path().join("pool-key"), pool_key).expect("a key file");
         let data = folder.path().join("data").display().to_string();
         let key = folder.path().join("pool-key").display().to_string();
-        let args = ["worker", "--server", server.url(), "--pool", pool, "--name", name, "--pool-key-file", &key, "--data", &data];
+        let mut args = vec!["worker", "--server", server.url(), "--pool", pool, "--name", name, "--pool-key-file", &key, "--data", &data];
+        args.extend(more.iter().map(String::as_str));
         let process = Process::start("holdpoint worker", CommandLine::new(folder.path()).command(args), Signal::SIGTERM);
         Self { process, folder }
     }
 
     pub fn pid(&self) -> u32 {
         self.process.pid()
+    }
+
+    /// Where it keeps its state; what it started works below.
+    pub fn folder(&self) -> &std::path::Path {
+        self.folder.path()
     }
 
     pub fn stderr(&self) -> String {
