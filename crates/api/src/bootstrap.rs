@@ -61,7 +61,14 @@ pub async fn bootstrap(engine: &Engine) -> holdpoint_store::Result<Option<SetupL
         Some(row) => row,
         None => {
             let id = new_person()?;
-            let row = PersonRow { id, handle: "root".to_owned(), name: "Root".to_owned(), emails: Vec::new(), service_account: false, owner: None };
+            let row = PersonRow {
+                id,
+                handle: "root".to_owned(),
+                name: "Root".to_owned(),
+                emails: Vec::new(),
+                service_account: false,
+                owner: None,
+            };
             store.put_person(project, &row).await?;
             row
         }
@@ -69,7 +76,11 @@ pub async fn bootstrap(engine: &Engine) -> holdpoint_store::Result<Option<SetupL
     let key = DocKey::new(Kind::Person, row.id.as_str());
     let spec = PersonSpec { id: row.id.clone(), roles: BTreeSet::from(["admin".to_owned()]), service_account: false, owner: None };
     let request = Request {
-        point: "organisation.apply", project: project.to_owned(), actor: Actor::engine("bootstrap"), route: "bootstrap".to_owned(), idempotency: None,
+        point: "organisation.apply",
+        project: project.to_owned(),
+        actor: Actor::engine("bootstrap"),
+        route: "bootstrap".to_owned(),
+        idempotency: None,
         locks: vec![key.clone()],
     };
     store

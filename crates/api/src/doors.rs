@@ -130,13 +130,15 @@ async fn signed(parts: &Parts, api: &Api) -> Answer<Signed> {
 }
 
 async fn by_token(api: &Api, hash: String) -> Answer<Signed> {
-    let token = api.store().token_by_hash(&hash).await?.filter(|token| token.project == api.project()).ok_or_else(Problem::not_signed_in)?;
+    let token =
+        api.store().token_by_hash(&hash).await?.filter(|token| token.project == api.project()).ok_or_else(Problem::not_signed_in)?;
     account(api, token.person, Via::Token, Credential::Token(hash), None).await
 }
 
 async fn by_session(api: &Api, secret: &str) -> Answer<Signed> {
     let hash = secret_hash(secret);
-    let session = api.store().session(&hash).await?.filter(|session| session.project == api.project()).ok_or_else(Problem::not_signed_in)?;
+    let session =
+        api.store().session(&hash).await?.filter(|session| session.project == api.project()).ok_or_else(Problem::not_signed_in)?;
     account(api, session.person, Via::Session, Credential::Session(hash), Some(secret.to_owned())).await
 }
 

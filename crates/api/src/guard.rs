@@ -17,10 +17,17 @@ const POLICY: &str = "default-src 'self'; style-src 'self'; img-src 'self' data:
 pub async fn around(State(api): State<Api>, request: Request, next: Next) -> Response {
     let Ok(place) = api.places().clone().try_acquire_owned() else {
         return with_headers(
-            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "HTTP-010", "too many requests are being served at this moment", "ask again in a moment").retry(1).into_response(),
+            Problem::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "HTTP-010",
+                "too many requests are being served at this moment",
+                "ask again in a moment",
+            )
+            .retry(1)
+            .into_response(),
         );
     };
-    if let Err(refused) = host(&api, request.headers(), request.uri()).and_then(|()| origin(request.method(), request.headers())) {
+    if let Err(refused) = host(&api, request.headers(), request.uri()).and_then(|()| origin(&api, request.method(), request.headers())) {
         return with_headers(refused.into_response());
     }
     let response = match AssertUnwindSafe(next.run(request)).catch_unwind().await {
@@ -64,15 +71,23 @@ fn name_of(authority: &str) -> &str {
     authority.rsplit_once(':').map_or(authority, |(name, _)| name)
 }
 
+/// Host and port of the public URL.
+fn public(api: &Api) -> Option<&str> {
+    let (_, rest) = api.settings().public_url.as_deref()?.split_once("://")?;
+    rest.split('/').next()
+}
+
 /// Another name may have been pointed at this address to make a browser believe it is that other site.
 fn host(api: &Api, headers: &HeaderMap, uri: &http::Uri) -> Result<(), Problem> {
-    let Some(authority) = headers.get(header::HOST).and_then(|value| value.to_str().ok()).or_else(|| uri.authority().map(|one| one.as_str())) else {
+    let Some(authority) =
+        headers.get(header::HOST).and_then(|value| value.to_str().ok()).or_else(|| uri.authority().map(|one| one.as_str()))
+    else {
         return Ok(());
     };
     let name = name_of(authority).to_ascii_lowercase();
     let ours = |known: &str| name_of(known).eq_ignore_ascii_case(&name);
     let settings = api.settings();
-    let public = settings.public_url.as_deref().and_then(|url| url.split_once("://")).map(|(_, rest)| rest.split('/').next().unwrap_or_default());
+    let public = public(api);
     let known = name == "localhost"
         || name.parse::<std::net::IpAddr>().is_ok()
         || public.is_some_and(ours)
@@ -89,7 +104,7 @@ fn host(api: &Api, headers: &HeaderMap, uri: &http::Uri) -> Result<(), Problem> 
 }
 
 /// A change that a browser sends from another site is refused, whatever it carries.
-fn origin(method: &Method, headers: &HeaderMap) -> Result<(), Problem> {
+fn origin(api: &Api, method: &Method, headers: &HeaderMap) -> Result<(), Problem> {
     if matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS) {
         return Ok(());
     }
@@ -97,10 +112,16 @@ fn origin(method: &Method, headers: &HeaderMap) -> Result<(), Problem> {
     let foreign_site = matches!(text("sec-fetch-site"), Some("cross-site" | "same-site"));
     let foreign_origin = headers.get(header::ORIGIN).is_some_and(|_| {
         let origin = text("origin").and_then(|origin| origin.split_once("://")).map(|(_, authority)| authority);
-        origin.is_none() || origin != text("host")
+        // Behind a proxy the host may be another one than users see.
+        origin.is_none() || (origin != text("host") && origin != public(api))
     });
     if foreign_site || foreign_origin {
-        return Err(Problem::new(StatusCode::FORBIDDEN, "HTTP-003", "a change that comes from another site", "open Holdpoint's own page, or use a token without a browser"));
+        return Err(Problem::new(
+            StatusCode::FORBIDDEN,
+            "HTTP-003",
+            "a change that comes from another site",
+            "open Holdpoint's own page, or use a token without a browser",
+        ));
     }
     Ok(())
 }

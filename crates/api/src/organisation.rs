@@ -129,9 +129,14 @@ pub fn parse<N: AsRef<str>, T: AsRef<str>>(files: &[(N, T)]) -> Result<Vec<Parse
         for document in documents(text.as_ref()) {
             match declare(&document) {
                 Ok(declared) => parsed.extend(declared.into_iter().map(|(declaration, short)| Parsed {
-                    declaration, file: file.to_owned(), line: document.first_key, short,
+                    declaration,
+                    file: file.to_owned(),
+                    line: document.first_key,
+                    short,
                 })),
-                Err(wrong) => errors.push(FileError { file: file.to_owned(), line: wrong.line, column: wrong.column, message: wrong.message }),
+                Err(wrong) => {
+                    errors.push(FileError { file: file.to_owned(), line: wrong.line, column: wrong.column, message: wrong.message })
+                }
             }
         }
     }
@@ -167,7 +172,10 @@ fn documents(text: &str) -> Vec<Document<'_>> {
         .into_iter()
         .filter_map(|(start, end, before)| {
             let text = text.get(start..end)?;
-            let skipped = text.lines().take_while(|line| line.trim().is_empty() || line.trim_start().starts_with('#') || line.starts_with('%')).count();
+            let skipped = text
+                .lines()
+                .take_while(|line| line.trim().is_empty() || line.trim_start().starts_with('#') || line.starts_with('%'))
+                .count();
             let empty = skipped == text.lines().count();
             let first_key = before.saturating_add(u32::try_from(skipped).unwrap_or(u32::MAX)).saturating_add(1);
             (!empty).then_some(Document { text, before, first_key })
@@ -226,6 +234,11 @@ fn options() -> serde_saphyr::Options {
             max_aliases: 1000,
             max_anchors: 1000,
         },
+        alias_limits: serde_saphyr::alias_limits! {
+            max_total_replayed_events: 20_000,
+            max_replay_stack_depth: 16,
+            max_alias_expansions_per_anchor: 1000,
+        },
     }
 }
 
@@ -262,7 +275,13 @@ fn declare(document: &Document<'_>) -> Result<Vec<(Declared, bool)>, Wrong> {
 fn service(document: &Document<'_>, file: ServiceFile) -> Result<Vec<(Declared, bool)>, Wrong> {
     let wrong = |message: &str| Wrong { line: document.first_key, column: 1, message: message.to_owned() };
     let spec = |pipeline: String| {
-        Declared::Service(ServiceSpec { name: file.service.clone(), owner: file.owner.clone(), tier: file.tier, pipeline, components: file.components.clone() })
+        Declared::Service(ServiceSpec {
+            name: file.service.clone(),
+            owner: file.owner.clone(),
+            tier: file.tier,
+            pipeline,
+            components: file.components.clone(),
+        })
     };
     match (&file.pipeline, file.environments.is_empty()) {
         (Some(pipeline), true) => Ok(vec![(spec(pipeline.clone()), false)]),
@@ -283,15 +302,27 @@ fn service(document: &Document<'_>, file: ServiceFile) -> Result<Vec<(Declared, 
 
 fn place(name: &str, order: u32) -> EnvironmentSpec {
     EnvironmentSpec {
-        name: name.to_owned(), production: name == "production", zone: "UTC".to_owned(), order, pool: "default".to_owned(), windows: Vec::new(),
-        variables: BTreeMap::new(), traffic: None,
+        name: name.to_owned(),
+        production: name == "production",
+        zone: "UTC".to_owned(),
+        order,
+        pool: "default".to_owned(),
+        windows: Vec::new(),
+        variables: BTreeMap::new(),
+        traffic: None,
     }
 }
 
 fn stage(name: &str) -> Stage {
     Stage {
-        environment: name.to_owned(), promotion: Promotion::Manual, gates: GateRules { previous: true, ..GateRules::default() },
-        rollout: Default::default(), triggers: Vec::new(), steps_before: Vec::new(), tests: Vec::new(), steps_after: Vec::new(),
+        environment: name.to_owned(),
+        promotion: Promotion::Manual,
+        gates: GateRules { previous: true, ..GateRules::default() },
+        rollout: Default::default(),
+        triggers: Vec::new(),
+        steps_before: Vec::new(),
+        tests: Vec::new(),
+        steps_after: Vec::new(),
     }
 }
 
@@ -327,7 +358,8 @@ mod tests {
 
     #[test]
     fn the_short_form_becomes_a_pipeline() {
-        let text = "service: shop\nenvironments: [test, production]\ncomponents:\n  web: {run: [\"${artifact}\"], health: {path: /healthz}}\n";
+        let text =
+            "service: shop\nenvironments: [test, production]\ncomponents:\n  web: {run: [\"${artifact}\"], health: {path: /healthz}}\n";
         let parsed = parse(&[("holdpoint.yaml", text)]).expect("reads");
         let names: Vec<(&str, &str)> = parsed.iter().map(|one| one.declaration.named()).collect();
         assert_eq!(names, [("environment", "test"), ("environment", "production"), ("pipeline", "shop"), ("service", "shop")]);

@@ -18,7 +18,8 @@ pub async fn serve(method: Method, uri: Uri, headers: HeaderMap) -> Response {
         return answer(path, file.data, if hashed { "public, max-age=31536000, immutable" } else { "no-store" });
     }
     let accepts = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let of_the_page = !path.starts_with("v1/") && path != "v1" && !path.starts_with("assets/") && accepts.contains("text/html");
+    let of_the_page =
+        path.is_empty() || (!path.starts_with("v1/") && path != "v1" && !path.starts_with("assets/") && accepts.contains("text/html"));
     match Files::get("index.html") {
         Some(file) if of_the_page => answer("index.html", file.data, "no-store"),
         _ => StatusCode::NOT_FOUND.into_response(),

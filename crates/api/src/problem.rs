@@ -17,18 +17,24 @@ pub struct Problem {
     pub code: String,
     pub detail: String,
     pub unblock: String,
-    pub facts: Value,
+    /// Boxed: most problems have none, and every handler carries one.
+    pub facts: Box<Value>,
     /// Seconds after which asking again makes sense.
     pub retry_after: Option<u64>,
 }
 
 impl Problem {
     pub fn new(status: StatusCode, code: &str, detail: impl Into<String>, unblock: impl Into<String>) -> Self {
-        Self { status, code: code.to_owned(), detail: detail.into(), unblock: unblock.into(), facts: Value::Null, retry_after: None }
+        Self { status, code: code.to_owned(), detail: detail.into(), unblock: unblock.into(), facts: Box::default(), retry_after: None }
     }
     /// No credential that opens this door.
     pub fn not_signed_in() -> Self {
-        Self::new(StatusCode::UNAUTHORIZED, "AUTH-001", "no valid credential came with this request", "sign in, or send a token that is neither revoked nor expired")
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "AUTH-001",
+            "no valid credential came with this request",
+            "sign in, or send a token that is neither revoked nor expired",
+        )
     }
     pub fn not_found(detail: impl Into<String>, unblock: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, "HTTP-006", detail, unblock)
@@ -38,7 +44,7 @@ impl Problem {
     }
     #[must_use]
     pub fn with(mut self, facts: Value) -> Self {
-        self.facts = facts;
+        self.facts = Box::new(facts);
         self
     }
     #[must_use]
@@ -50,7 +56,12 @@ impl Problem {
     pub fn broken(why: &dyn std::fmt::Display) -> Self {
         let id = holdpoint_engine::random_id();
         tracing::error!(%why, id, "a request failed for an internal reason");
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "STO-004", format!("something broke on the server (reference {id})"), "look the reference up in the server's log")
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "STO-004",
+            format!("something broke on the server (reference {id})"),
+            "look the reference up in the server's log",
+        )
     }
     /// Code, sentence and what unblocks, as pages show it beside a disabled control.
     pub fn short(&self) -> Value {
@@ -87,7 +98,14 @@ fn status_of(refusal: &Refusal) -> StatusCode {
 impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
         let status = status_of(&refusal);
-        Self { status, code: refusal.code, detail: refusal.sentence, unblock: refusal.unblock, facts: refusal.facts, retry_after: None }
+        Self {
+            status,
+            code: refusal.code,
+            detail: refusal.sentence,
+            unblock: refusal.unblock,
+            facts: Box::new(refusal.facts),
+            retry_after: None,
+        }
     }
 }
 
@@ -97,15 +115,32 @@ impl From<StoreError> for Problem {
             StoreError::Refused(refusal) => (*refusal).into(),
             StoreError::Full(why) => {
                 tracing::error!(%why, "no space is left");
-                Self::new(StatusCode::INSUFFICIENT_STORAGE, "STO-001", "no space is left on the server; nothing was written", "free space on the server's storage, then ask again")
+                Self::new(
+                    StatusCode::INSUFFICIENT_STORAGE,
+                    "STO-001",
+                    "no space is left on the server; nothing was written",
+                    "free space on the server's storage, then ask again",
+                )
             }
             StoreError::Unavailable(why) => {
                 tracing::warn!(%why, "the database cannot be reached");
-                Self::new(StatusCode::SERVICE_UNAVAILABLE, "STO-002", "the database cannot be reached; nothing was written", "ask again in a moment").retry(2)
+                Self::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "STO-002",
+                    "the database cannot be reached; nothing was written",
+                    "ask again in a moment",
+                )
+                .retry(2)
             }
             StoreError::Conflict(why) => {
                 tracing::warn!(%why, "a command met others too often");
-                Self::new(StatusCode::SERVICE_UNAVAILABLE, "STO-003", "the command met other changes of the same documents too often; nothing was written", "ask again").retry(1)
+                Self::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "STO-003",
+                    "the command met other changes of the same documents too often; nothing was written",
+                    "ask again",
+                )
+                .retry(1)
             }
             StoreError::Indeterminate(why) => {
                 tracing::error!(%why, "a commit's outcome is not known");
@@ -135,7 +170,7 @@ impl IntoResponse for Problem {
             "detail": self.detail, "unblock": self.unblock,
         });
         if let (Some(object), false) = (body.as_object_mut(), self.facts.is_null()) {
-            object.insert("facts".to_owned(), self.facts);
+            object.insert("facts".to_owned(), *self.facts);
         }
         let mut response = (self.status, body.to_string()).into_response();
         let headers = response.headers_mut();

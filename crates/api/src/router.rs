@@ -56,6 +56,7 @@ fn all() -> OpenApiRouter<Api> {
         // review: the ledger
         .routes(routes!(audit::ledger))
         .routes(routes!(audit::checkpoint))
+        .routes(routes!(audit::export))
         .routes(routes!(audit::proof))
         .routes(routes!(audit::consistency))
         .routes(routes!(audit::keys))

@@ -37,7 +37,8 @@ impl FromRef<Api> for () {
 
 impl Api {
     pub fn new(settings: Settings) -> Self {
-        let inner = Inner { settings, passwords: Passwords::default(), throttle: Throttle::default(), places: Arc::new(Semaphore::new(AT_ONCE)) };
+        let inner =
+            Inner { settings, passwords: Passwords::default(), throttle: Throttle::default(), places: Arc::new(Semaphore::new(AT_ONCE)) };
         Self { inner: Arc::new(inner) }
     }
     pub fn settings(&self) -> &Settings {
@@ -85,7 +86,12 @@ impl Api {
         F: for<'a> FnMut(&'a View, Timestamp) -> Result<Decision, Stop> + Send + 'static,
     {
         let request = Request {
-            point, project: self.project().to_owned(), actor: actor.clone(), route: asked.route.clone(), idempotency: asked.idempotency.clone(), locks,
+            point,
+            project: self.project().to_owned(),
+            actor: actor.clone(),
+            route: asked.route.clone(),
+            idempotency: asked.idempotency.clone(),
+            locks,
         };
         Ok(self.store().decide(&request, decide).await?.answer)
     }

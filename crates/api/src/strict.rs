@@ -69,7 +69,12 @@ pub async fn collect(headers: &HeaderMap, body: Body, limit: usize) -> Answer<By
 
 /// A body that did not come in time.
 pub fn slow() -> Problem {
-    Problem::new(StatusCode::REQUEST_TIMEOUT, "HTTP-008", format!("the body did not come within {} s", BODY_TIME.as_secs()), "send the request again")
+    Problem::new(
+        StatusCode::REQUEST_TIMEOUT,
+        "HTTP-008",
+        format!("the body did not come within {} s", BODY_TIME.as_secs()),
+        "send the request again",
+    )
 }
 
 fn idempotency(headers: &HeaderMap, body: &[u8]) -> Answer<Option<(String, Digest)>> {
@@ -83,10 +88,20 @@ fn idempotency(headers: &HeaderMap, body: &[u8]) -> Answer<Option<(String, Diges
 pub fn read<T: DeserializeOwned>(bytes: &[u8]) -> Answer<T> {
     let text: &[u8] = if bytes.is_empty() { b"{}" } else { bytes };
     let value = json::parse(text, BODY_MAX).map_err(|why| {
-        Problem::new(StatusCode::BAD_REQUEST, "HTTP-001", format!("the body is no JSON document that can be taken: {why}"), "send one JSON document in UTF-8 without duplicate keys")
+        Problem::new(
+            StatusCode::BAD_REQUEST,
+            "HTTP-001",
+            format!("the body is no JSON document that can be taken: {why}"),
+            "send one JSON document in UTF-8 without duplicate keys",
+        )
     })?;
     json::shape(value).map_err(|why| {
-        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "HTTP-012", format!("the body does not have the expected shape: {why}"), "see GET /openapi.json for the members of this body")
+        Problem::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "HTTP-012",
+            format!("the body does not have the expected shape: {why}"),
+            "see GET /openapi.json for the members of this body",
+        )
     })
 }
 
@@ -98,8 +113,14 @@ impl<T: DeserializeOwned> FromRequest<Api> for Strict<T> {
         let kind = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let kind = kind.split(';').next().unwrap_or_default().trim();
         // A form of another site can send text, never this type without asking first.
-        if !bytes.is_empty() && !(kind.eq_ignore_ascii_case("application/json") || kind.eq_ignore_ascii_case("application/merge-patch+json")) {
-            return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "HTTP-009", format!("the body is {kind:?}"), "send application/json"));
+        let json = ["application/json", "application/merge-patch+json"].iter().any(|known| kind.eq_ignore_ascii_case(known));
+        if !bytes.is_empty() && !json {
+            return Err(Problem::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "HTTP-009",
+                format!("the body is {kind:?}"),
+                "send application/json",
+            ));
         }
         let target = parts.uri.path_and_query().map(|target| target.as_str()).unwrap_or_default();
         let asked = Asked { route: format!("{} {target}", parts.method), idempotency: idempotency(&parts.headers, &bytes)? };

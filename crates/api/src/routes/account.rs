@@ -57,7 +57,12 @@ pub struct NewToken {
 }
 
 fn no_link() -> Problem {
-    Problem::new(StatusCode::UNAUTHORIZED, "AUTH-008", "this link is not valid: it was used, it has expired, or it is not complete", "ask an administrator for another one")
+    Problem::new(
+        StatusCode::UNAUTHORIZED,
+        "AUTH-008",
+        "this link is not valid: it was used, it has expired, or it is not complete",
+        "ask an administrator for another one",
+    )
 }
 
 async fn person(api: &Api, id: &PersonId) -> Answer<(PersonRow, Person)> {
@@ -99,7 +104,12 @@ async fn open(api: &Api, row: &PersonRow, person: &Person) -> Answer<Response> {
     let hours = i64::try_from(api.settings().session_hours).unwrap_or(12);
     let expires = now.checked_add(jiff::SignedDuration::from_hours(hours)).unwrap_or(now);
     let session = Session {
-        id_hash: secret_hash(&secret), project: api.project().to_owned(), person: row.id.clone(), csrf_hash: secret_hash(&csrf), created: now, expires,
+        id_hash: secret_hash(&secret),
+        project: api.project().to_owned(),
+        person: row.id.clone(),
+        csrf_hash: secret_hash(&csrf),
+        created: now,
+        expires,
         last_seen: now,
     };
     api.store().add_session(&session).await?;
@@ -115,8 +125,20 @@ fn with_cookie(api: &Api, secret: &str, mut response: Response) -> Answer<Respon
 
 /// Opens a session. Wrong names and wrong passwords get the same answer in the same time.
 #[utoipa::path(post, path = "/v1/session", tag = "account", request_body = SignIn, responses((status = 200, description = "the account and its csrf token"), (status = 401, description = "handle or password is wrong"), (status = 429, description = "too many attempts")))]
-pub async fn sign_in(_: Anyone, State(api): State<Api>, Address(address): Address, Strict { value, .. }: Strict<SignIn>) -> Answer<Response> {
-    let wrong = || Problem::new(StatusCode::UNAUTHORIZED, "AUTH-004", "handle or password is wrong", "try again, or ask an administrator for a new link");
+pub async fn sign_in(
+    _: Anyone,
+    State(api): State<Api>,
+    Address(address): Address,
+    Strict { value, .. }: Strict<SignIn>,
+) -> Answer<Response> {
+    let wrong = || {
+        Problem::new(
+            StatusCode::UNAUTHORIZED,
+            "AUTH-004",
+            "handle or password is wrong",
+            "try again, or ask an administrator for a new link",
+        )
+    };
     let handle: String = value.handle.chars().take(200).collect();
     api.throttle().check(&handle, &address)?;
     let now = api.store().now().await?;
@@ -215,8 +237,15 @@ fn base(api: &Api, headers: &HeaderMap) -> String {
 
 /// Makes a one-time link by which a declared person sets a password.
 #[utoipa::path(post, path = "/v1/people/{handle}/invite", tag = "account", params(("handle" = String, Path)), responses((status = 200, description = "the link, shown once")))]
-pub async fn invite(_: Admin, State(api): State<Api>, Path(handle): Path<String>, headers: HeaderMap, _: Strict<Nothing>) -> Answer<Json<Value>> {
-    let missing = || Problem::not_found(format!("there is no person {handle:?}"), "declare the person in the organisation folder and apply it");
+pub async fn invite(
+    _: Admin,
+    State(api): State<Api>,
+    Path(handle): Path<String>,
+    headers: HeaderMap,
+    _: Strict<Nothing>,
+) -> Answer<Json<Value>> {
+    let missing =
+        || Problem::not_found(format!("there is no person {handle:?}"), "declare the person in the organisation folder and apply it");
     let row = api.store().person_by_handle(api.project(), &handle).await?.ok_or_else(missing)?;
     let person: Person = api.store().get(api.project(), row.id.as_str()).await?.ok_or_else(missing)?;
     may_be_invited(&row, &person)?;
@@ -243,7 +272,13 @@ pub async fn make_token(signed: Signed, State(api): State<Api>, Strict { value, 
     let expires = now.checked_add(jiff::SignedDuration::from_hours(hours)).ok();
     let secret = new_secret(TOKEN_PREFIX);
     let token = Token {
-        id: format!("tok_{}", holdpoint_engine::random_id()), project: api.project().to_owned(), person: whose, name, created: now, expires, revoked: None,
+        id: format!("tok_{}", holdpoint_engine::random_id()),
+        project: api.project().to_owned(),
+        person: whose,
+        name,
+        created: now,
+        expires,
+        revoked: None,
     };
     api.store().add_token(&token, &secret_hash(&secret)).await?;
     let body = json!({"token": secret, "id": token.id, "name": token.name, "expires": token.expires});
@@ -252,7 +287,9 @@ pub async fn make_token(signed: Signed, State(api): State<Api>, Strict { value, 
 
 async fn service_account(api: &Api, signed: &Signed, handle: &str) -> Answer<PersonId> {
     let row = api.store().person_by_handle(api.project(), handle).await?.filter(|row| row.service_account);
-    let row = row.ok_or_else(|| Problem::not_found(format!("there is no service account {handle:?}"), "declare it in the organisation folder and apply it"))?;
+    let row = row.ok_or_else(|| {
+        Problem::not_found(format!("there is no service account {handle:?}"), "declare it in the organisation folder and apply it")
+    })?;
     let person: Option<Person> = api.store().get(api.project(), row.id.as_str()).await?;
     let owned = person.as_ref().is_some_and(|person| person.spec.owner.as_ref() == Some(&signed.id));
     if !owned {
@@ -284,7 +321,8 @@ pub async fn revoke_token(signed: Signed, State(api): State<Api>, Path(id): Path
 /// Enrols a worker's pool: makes a key that its workers show.
 #[utoipa::path(post, path = "/v1/pools/{pool}/keys", tag = "account", params(("pool" = String, Path)), responses((status = 201, description = "the key, shown once")))]
 pub async fn make_pool_key(_: Admin, State(api): State<Api>, Path(pool): Path<String>, _: Strict<Nothing>) -> Answer<Response> {
-    let fits = (1..=64).contains(&pool.len()) && pool.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'.' | b'_'));
+    let fits = (1..=64).contains(&pool.len())
+        && pool.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'.' | b'_'));
     if !fits {
         return Err(Problem::parameter("pool: expected 1 to 64 of a-z, 0-9, '-', '.', '_'"));
     }

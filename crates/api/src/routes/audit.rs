@@ -64,7 +64,8 @@ pub async fn ledger(_: Reader, State(api): State<Api>, Params(which): Params<Whi
         let scope = stream.as_ref().map(|key| (api.project(), key));
         let found = api.store().facts(from, limit, scope).await?;
         let next = found.last().filter(|_| found.len() == limit as usize).and_then(|last| last.index);
-        let facts: Vec<Value> = found.iter().filter(|fact| fits(&which, fact)).filter_map(StoredFact::logged).map(|fact| json!(fact)).collect();
+        let facts: Vec<Value> =
+            found.iter().filter(|fact| fits(&which, fact)).filter_map(StoredFact::logged).map(|fact| json!(fact)).collect();
         object.insert("facts".to_owned(), json!(facts));
         object.insert("next_after".to_owned(), json!(next));
     }
@@ -125,11 +126,28 @@ async fn entries(api: &Api, found: &[StoredFact]) -> Answer<Value> {
     Ok(Value::Array(list))
 }
 
+/// The whole sealed ledger as JSON lines, the latest checkpoint last: what `holdpoint ledger verify` reads.
+#[utoipa::path(get, path = "/v1/ledger/export", tag = "review", responses((status = 200, description = "header, facts, checkpoint", content_type = "application/jsonl")))]
+pub async fn export(_: Reader, State(api): State<Api>) -> Answer<Response> {
+    if api.store().checkpoint().await?.is_none() {
+        return Err(Problem::new(StatusCode::NOT_FOUND, "LED-001", "nothing is sealed yet", "facts are sealed within a second of their commit"));
+    }
+    let cursor = api.store().export(api.engine().keys().list()).await?;
+    // Piece by piece: a ledger may be larger than memory. What breaks on the way breaks the answer off.
+    let lines = futures_util::stream::try_unfold(cursor, |mut cursor| async move { Ok::<_, holdpoint_store::StoreError>(cursor.next_lines().await?.map(|lines| (lines, cursor))) });
+    let mut response = axum::body::Body::from_stream(lines).into_response();
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/jsonl"));
+    attachment(response.headers_mut(), "ledger.jsonl");
+    Ok(response)
+}
+
 /// The latest signed checkpoint.
 #[utoipa::path(get, path = "/v1/ledger/checkpoint", tag = "review", responses((status = 200, description = "size, root and the signed note")))]
 pub async fn checkpoint(_: Reader, State(api): State<Api>) -> Answer<Json<Value>> {
     let found = api.store().checkpoint().await?;
-    let found = found.ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, "LED-001", "nothing is sealed yet", "facts are sealed within a second of their commit"))?;
+    let found = found.ok_or_else(|| {
+        Problem::new(StatusCode::NOT_FOUND, "LED-001", "nothing is sealed yet", "facts are sealed within a second of their commit")
+    })?;
     Ok(Json(json!({"size": found.size, "root": found.root, "at": found.at, "note": found.note})))
 }
 
@@ -153,7 +171,8 @@ pub async fn proof(_: Reader, State(api): State<Api>, Params(point): Params<Poin
         Some(size) => api.store().checkpoint_at(size).await?,
         None => api.store().checkpoint_over(point.index).await?,
     };
-    let checkpoint = checkpoint.filter(|checkpoint| point.index < checkpoint.size).ok_or_else(|| no_such("checkpoint of that size over that entry"))?;
+    let checkpoint =
+        checkpoint.filter(|checkpoint| point.index < checkpoint.size).ok_or_else(|| no_such("checkpoint of that size over that entry"))?;
     let fact = api.store().fact_at(point.index).await?.ok_or_else(|| no_such("entry with that index"))?;
     let hashes = api.store().inclusion(point.index, checkpoint.size).await?;
     Ok(Json(json!(ProofFile::inclusion(point.index, checkpoint.size, &fact.hash, &checkpoint.root, &hashes))))

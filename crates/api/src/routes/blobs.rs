@@ -30,7 +30,8 @@ fn too_large() -> Problem {
 #[utoipa::path(put, path = "/v1/blobs/{digest}", tag = "blobs", params(("digest" = String, Path)), request_body(content = Vec<u8>, content_type = "application/octet-stream"), responses((status = 201, description = "stored"), (status = 422, description = "other bytes than the digest says")))]
 pub async fn put(_: Depot, State(api): State<Api>, Path(name): Path<String>, request: Request) -> Answer<(StatusCode, Json<Value>)> {
     let expected = digest(&name)?;
-    let declared = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()).and_then(|text| text.parse::<u64>().ok());
+    let declared =
+        request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()).and_then(|text| text.parse::<u64>().ok());
     if declared.is_some_and(|length| length > BLOB_MAX) {
         return Err(too_large());
     }
@@ -39,7 +40,8 @@ pub async fn put(_: Depot, State(api): State<Api>, Path(name): Path<String>, req
     loop {
         let piece = tokio::time::timeout(BODY_TIME, pieces.next()).await.map_err(|_| slow())?;
         let Some(piece) = piece else { break };
-        let piece = piece.map_err(|_| Problem::new(StatusCode::BAD_REQUEST, "HTTP-001", "the body ended before its end", "send it again"))?;
+        let piece =
+            piece.map_err(|_| Problem::new(StatusCode::BAD_REQUEST, "HTTP-001", "the body ended before its end", "send it again"))?;
         if upload.size() + piece.len() as u64 > BLOB_MAX {
             return Err(too_large());
         }
@@ -48,9 +50,12 @@ pub async fn put(_: Depot, State(api): State<Api>, Path(name): Path<String>, req
     let size = upload.size();
     match upload.finish(Some(expected)).await {
         Ok(stored) => Ok((StatusCode::CREATED, Json(json!({"digest": stored, "size": size})))),
-        Err(StoreError::Broken(why)) if why.contains("not what they were said to be") => {
-            Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "BLB-002", format!("these bytes are not {}: {why}", expected.short()), "send the bytes that the digest was made of"))
-        }
+        Err(StoreError::Broken(why)) if why.contains("not what they were said to be") => Err(Problem::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "BLB-002",
+            format!("these bytes are not {}: {why}", expected.short()),
+            "send the bytes that the digest was made of",
+        )),
         Err(other) => Err(other.into()),
     }
 }
@@ -64,7 +69,14 @@ pub async fn get(_: DepotReader, State(api): State<Api>, Path(name): Path<String
 
 /// A blob as an attachment.
 pub async fn send(api: &Api, wanted: &Digest, kind: &'static str) -> Answer<Response> {
-    let missing = || Problem::new(StatusCode::NOT_FOUND, "BLB-001", format!("there is no blob {}", wanted.short()), "check the digest; what no fact names is deleted after a while");
+    let missing = || {
+        Problem::new(
+            StatusCode::NOT_FOUND,
+            "BLB-001",
+            format!("there is no blob {}", wanted.short()),
+            "check the digest; what no fact names is deleted after a while",
+        )
+    };
     let (file, size) = api.store().blob_open(wanted).await?.ok_or_else(missing)?;
     let stream = tokio_util::io::ReaderStream::with_capacity(file, 64 << 10);
     let mut response = Response::new(Body::from_stream(stream));

@@ -32,10 +32,20 @@ pub struct NewBuild {
 
 /// Builds a component at a commit.
 #[utoipa::path(post, path = "/v1/builds", tag = "build", request_body = NewBuild, responses((status = 201, description = "the run")))]
-pub async fn start(Maker(signed): Maker, State(api): State<Api>, Strict { value, asked }: Strict<NewBuild>) -> Answer<(StatusCode, Json<Value>)> {
+pub async fn start(
+    Maker(signed): Maker,
+    State(api): State<Api>,
+    Strict { value, asked }: Strict<NewBuild>,
+) -> Answer<(StatusCode, Json<Value>)> {
     let ask = StartBuild {
-        id: id("run")?, service: value.service, component: value.component, repository: value.repository, commit: value.commit, base: value.base,
-        pool: value.pool.unwrap_or_else(|| "default".to_owned()), actor: signed.actor.clone(),
+        id: id("run")?,
+        service: value.service,
+        component: value.component,
+        repository: value.repository,
+        commit: value.commit,
+        base: value.base,
+        pool: value.pool.unwrap_or_else(|| "default".to_owned()),
+        actor: signed.actor.clone(),
     };
     let locks = vec![DocKey::new(Kind::Run, ask.id.as_str())];
     let answer = api.decide("build.start", &signed.actor, &asked, locks, move |view, _| builds::start(view, &ask)).await?;

@@ -54,10 +54,16 @@ struct People {
 
 /// Applies organisation files: one transaction, refused as a whole or done as a whole.
 #[utoipa::path(post, path = "/v1/apply", tag = "environments", request_body = Apply, params(How), responses((status = 200, description = "what changes"), (status = 422, description = "files that cannot be applied, with file and line")))]
-pub async fn apply(Admin(signed): Admin, State(api): State<Api>, Params(how): Params<How>, Strict { value, asked }: Strict<Apply>) -> Answer<Json<Value>> {
+pub async fn apply(
+    Admin(signed): Admin,
+    State(api): State<Api>,
+    Params(how): Params<How>,
+    Strict { value, asked }: Strict<Apply>,
+) -> Answer<Json<Value>> {
     let files: Vec<(String, String)> = value.documents.into_iter().map(|file| (file.file, file.text)).collect();
-    let parsed = tokio::task::spawn_blocking(move || organisation::parse(&files)).await.map_err(|why| Problem::broken(&why))?.map_err(unreadable)?;
-    let people = people(&api, &parsed).await?;
+    let parsed =
+        tokio::task::spawn_blocking(move || organisation::parse(&files)).await.map_err(|why| Problem::broken(&why))?.map_err(unreadable)?;
+    let mut people = people(&api, &parsed).await?;
     let (declared, frozen) = declarations(&api, &parsed, &people)?;
     let actor = signed.actor.clone();
     let retire = how.retire;
@@ -65,12 +71,15 @@ pub async fn apply(Admin(signed): Admin, State(api): State<Api>, Params(how): Pa
         let (declared, actor) = (declared.clone(), actor.clone());
         move |view: &holdpoint_domain::kernel::View| holdpoint_domain::organisation::apply(view, &declared, retire, &actor)
     };
-    let placed = |why: Problem| place(why, &parsed, &people);
     let mut answer = if how.dry_run {
-        api.engine().ask(|view, _| ask(view)).await.map_err(|why| placed(why.into()))?.answer
+        api.engine().ask(|view, _| ask(view)).await.map_err(|why| place(why.into(), &parsed, &people))?.answer
     } else {
         let locks = locks(&api, &declared, retire).await?;
-        let answer = api.decide("organisation.apply", &actor, &asked, locks, move |view, _| ask(view)).await.map_err(placed)?;
+        let answer = api
+            .decide("organisation.apply", &actor, &asked, locks, move |view, _| ask(view))
+            .await
+            .map_err(|why| place(why, &parsed, &people))?;
+        settle_ids(&answer, &mut people);
         for row in &people.rows {
             api.store().put_person(api.project(), row).await.map_err(taken)?;
         }
@@ -90,18 +99,40 @@ pub async fn apply(Admin(signed): Admin, State(api): State<Api>, Params(how): Pa
     Ok(Json(answer))
 }
 
+/// A command that is repeated has the ids of its first time: they are in its answer, in the order of the files.
+fn settle_ids(answer: &Value, people: &mut People) {
+    let changes = answer.get("changes").and_then(Value::as_array).cloned().unwrap_or_default();
+    let declared = changes.iter().filter(|change| change.get("kind").and_then(Value::as_str) == Some("person"));
+    let mut settled: BTreeMap<PersonId, PersonId> = BTreeMap::new();
+    for (row, change) in people.rows.iter_mut().zip(declared) {
+        let id: Option<PersonId> = change.get("name").and_then(Value::as_str).and_then(|id| id.parse().ok());
+        if let Some(id) = id {
+            settled.insert(std::mem::replace(&mut row.id, id.clone()), id);
+        }
+    }
+    for owner in people.rows.iter_mut().filter_map(|row| row.owner.as_mut()) {
+        if let Some(id) = settled.get(owner) {
+            owner.clone_from(id);
+        }
+    }
+}
+
 fn unreadable(errors: Vec<organisation::FileError>) -> Problem {
     let first = errors.first().map(ToString::to_string).unwrap_or_default();
     let more = errors.len().saturating_sub(1);
     let detail = if more == 0 { first } else { format!("{first}; and {more} more") };
-    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "ORG-003", detail, "mend the file at that place and apply again").with(json!({"errors": errors}))
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "ORG-003", detail, "mend the file at that place and apply again")
+        .with(json!({"errors": errors}))
 }
 
 fn taken(why: holdpoint_store::StoreError) -> Problem {
     match why {
-        holdpoint_store::StoreError::Conflict(why) => {
-            Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "ORG-004", why, "one handle and one address belong to one person; change the file")
-        }
+        holdpoint_store::StoreError::Conflict(why) => Problem::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "ORG-004",
+            why,
+            "one handle and one address belong to one person; change the file",
+        ),
         other => other.into(),
     }
 }
@@ -134,7 +165,12 @@ async fn people(api: &Api, parsed: &[Parsed]) -> Answer<People> {
     for (place, file) in &files {
         let at = |detail: String| {
             let detail = format!("{}:{}: person {}: {detail}", place.file, place.line, file.handle);
-            Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "ORG-004", detail, "one address belongs to one person, and an owner is a declared person; change the file")
+            Problem::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "ORG-004",
+                detail,
+                "one address belongs to one person, and an owner is a declared person; change the file",
+            )
         };
         let Some(id) = people.ids.get(&file.handle).cloned() else { continue };
         for email in &file.emails {
@@ -148,11 +184,23 @@ async fn people(api: &Api, parsed: &[Parsed]) -> Answer<People> {
             None => None,
             Some(handle) => Some(match people.ids.get(handle) {
                 Some(id) => id.clone(),
-                None => api.store().person_by_handle(api.project(), handle).await?.map(|row| row.id).ok_or_else(|| at(format!("there is no owner {handle:?}")))?,
+                None => api
+                    .store()
+                    .person_by_handle(api.project(), handle)
+                    .await?
+                    .map(|row| row.id)
+                    .ok_or_else(|| at(format!("there is no owner {handle:?}")))?,
             }),
         };
         let name = if file.name.is_empty() { file.handle.clone() } else { file.name.clone() };
-        people.rows.push(PersonRow { id, handle: file.handle.clone(), name, emails: file.emails.clone(), service_account: file.service_account, owner });
+        people.rows.push(PersonRow {
+            id,
+            handle: file.handle.clone(),
+            name,
+            emails: file.emails.clone(),
+            service_account: file.service_account,
+            owner,
+        });
     }
     Ok(people)
 }
@@ -183,7 +231,10 @@ fn declarations(api: &Api, parsed: &[Parsed], people: &People) -> Answer<(Vec<De
             Declared::Person(file) => {
                 let Some(row) = rows.next() else { continue };
                 declared.push(Declaration::Person(PersonSpec {
-                    id: row.id.clone(), roles: file.roles.clone(), service_account: file.service_account, owner: row.owner.clone(),
+                    id: row.id.clone(),
+                    roles: file.roles.clone(),
+                    service_account: file.service_account,
+                    owner: row.owner.clone(),
                 }));
             }
             Declared::Service(spec) => declared.push(Declaration::Service(spec.clone())),
@@ -276,13 +327,20 @@ async fn apply_freeze(api: &Api, actor: &Actor, asked: &Asked, file: &FreezeFile
         return Ok(json!({"kind": "freeze", "name": file.name, "action": "same", "diff": []}));
     }
     let ask = DeclareFreeze {
-        id: id("frz")?, name: file.name.clone(), scope: FreezeScope { environments: file.environments.clone(), services: file.services.clone() },
-        from: file.from, until: file.until, reason: note(&file.reason)?, actor: actor.clone(),
+        id: id("frz")?,
+        name: file.name.clone(),
+        scope: FreezeScope { environments: file.environments.clone(), services: file.services.clone() },
+        from: file.from,
+        until: file.until,
+        reason: note(&file.reason)?,
+        actor: actor.clone(),
     };
     if dry_run {
         // What the same files declare is not there yet: only what is wrong in itself is told.
         if file.from >= file.until {
-            return Err(Refusal::new("FRZ-002", format!("freeze {}: it ends before it begins", file.name), "give an end after the start").into());
+            return Err(
+                Refusal::new("FRZ-002", format!("freeze {}: it ends before it begins", file.name), "give an end after the start").into()
+            );
         }
     } else {
         let environments = names::<Environment>(api).await?;
@@ -331,7 +389,11 @@ pub async fn services(_: Reader, State(api): State<Api>) -> Answer<Json<Value>> 
         .iter()
         .map(|service| {
             let spec = &service.spec;
-            let components: Vec<Value> = spec.components.iter().map(|(name, one)| json!({"name": name, "instances": one.instances, "builds": one.build.is_some()})).collect();
+            let components: Vec<Value> = spec
+                .components
+                .iter()
+                .map(|(name, one)| json!({"name": name, "instances": one.instances, "builds": one.build.is_some()}))
+                .collect();
             json!({"name": spec.name, "owner": spec.owner, "tier": spec.tier, "pipeline": spec.pipeline, "components": components})
         })
         .collect();

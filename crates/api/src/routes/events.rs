@@ -42,7 +42,12 @@ struct Following {
 
 /// Server-sent events; the id is the log index, the data `{index, stream, type, at}`.
 #[utoipa::path(get, path = "/v1/events", tag = "review", params(From), responses((status = 200, description = "events", content_type = "text/event-stream")))]
-pub async fn events(Reader(signed): Reader, State(api): State<Api>, Params(from): Params<From>, headers: HeaderMap) -> Answer<Sse<impl Stream<Item = Result<Event, Infallible>>>> {
+pub async fn events(
+    Reader(signed): Reader,
+    State(api): State<Api>,
+    Params(from): Params<From>,
+    headers: HeaderMap,
+) -> Answer<Sse<impl Stream<Item = Result<Event, Infallible>>>> {
     let last = match headers.get("last-event-id").and_then(|value| value.to_str().ok()) {
         Some(text) => Some(text.parse::<u64>().map_err(|_| Problem::parameter("Last-Event-ID: expected a log index"))?),
         None => from.after,

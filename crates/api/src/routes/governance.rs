@@ -46,11 +46,23 @@ pub struct Word {
     comment: String,
 }
 
-async fn vote(api: &Api, signed: &Signed, release: String, word: Word, state: ApprovalState, asked: &crate::strict::Asked) -> Answer<Json<Value>> {
+async fn vote(
+    api: &Api,
+    signed: &Signed,
+    release: String,
+    word: Word,
+    state: ApprovalState,
+    asked: &crate::strict::Asked,
+) -> Answer<Json<Value>> {
     let comment = if word.comment.trim().is_empty() { None } else { Some(note(&word.comment)?) };
     let locks = vec![DocKey::new(Kind::Release, release.as_str())];
     let vote = Vote {
-        release, environment: word.environment, manifest_digest: word.manifest_digest, evidence_root: word.evidence_root, state, comment,
+        release,
+        environment: word.environment,
+        manifest_digest: word.manifest_digest,
+        evidence_root: word.evidence_root,
+        state,
+        comment,
         actor: signed.actor.clone(),
     };
     api.decide("approval.vote", &signed.actor, asked, locks, move |view, now| approvals::vote(view, &vote, now)).await.map(Json)
@@ -58,13 +70,23 @@ async fn vote(api: &Api, signed: &Signed, release: String, word: Word, state: Ap
 
 /// Approves what was shown: the manifest and the evidence by their digests.
 #[utoipa::path(post, path = "/v1/releases/{id}/approvals", tag = "governance", params(("id" = String, Path)), request_body = Word, responses((status = 200, description = "recorded"), (status = 409, description = "what was shown is not what is there now")))]
-pub async fn approve(signed: Signed, State(api): State<Api>, Path(id): Path<String>, Strict { value, asked }: Strict<Word>) -> Answer<Json<Value>> {
+pub async fn approve(
+    signed: Signed,
+    State(api): State<Api>,
+    Path(id): Path<String>,
+    Strict { value, asked }: Strict<Word>,
+) -> Answer<Json<Value>> {
     vote(&api, &signed, id, value, ApprovalState::Given, &asked).await
 }
 
 /// Rejects what was shown.
 #[utoipa::path(post, path = "/v1/releases/{id}/rejections", tag = "governance", params(("id" = String, Path)), request_body = Word, responses((status = 200, description = "recorded")))]
-pub async fn reject(signed: Signed, State(api): State<Api>, Path(id): Path<String>, Strict { value, asked }: Strict<Word>) -> Answer<Json<Value>> {
+pub async fn reject(
+    signed: Signed,
+    State(api): State<Api>,
+    Path(id): Path<String>,
+    Strict { value, asked }: Strict<Word>,
+) -> Answer<Json<Value>> {
     vote(&api, &signed, id, value, ApprovalState::Rejected, &asked).await
 }
 
@@ -84,8 +106,17 @@ pub struct WhereAsked {
 
 /// Takes one's own word back.
 #[utoipa::path(delete, path = "/v1/releases/{id}/approvals/mine", tag = "governance", params(("id" = String, Path), WhereAsked), responses((status = 200, description = "taken back")))]
-pub async fn withdraw_vote(signed: Signed, State(api): State<Api>, Path(id): Path<String>, Params(place): Params<WhereAsked>, Strict { value, asked }: Strict<MaybeWhere>) -> Answer<Json<Value>> {
-    let environment = place.environment.or(value.environment).ok_or_else(|| Problem::parameter("environment: expected the environment that the word was for"))?;
+pub async fn withdraw_vote(
+    signed: Signed,
+    State(api): State<Api>,
+    Path(id): Path<String>,
+    Params(place): Params<WhereAsked>,
+    Strict { value, asked }: Strict<MaybeWhere>,
+) -> Answer<Json<Value>> {
+    let environment = place
+        .environment
+        .or(value.environment)
+        .ok_or_else(|| Problem::parameter("environment: expected the environment that the word was for"))?;
     let nothing = Digest::of(b"");
     let word = Word { environment, manifest_digest: nothing, evidence_root: nothing, comment: String::new() };
     vote(&api, &signed, id, word, ApprovalState::Withdrawn, &asked).await
@@ -111,7 +142,11 @@ pub struct NewFreeze {
 
 /// Declares a freeze: no forward step in its scope while it holds.
 #[utoipa::path(post, path = "/v1/freezes", tag = "governance", request_body = NewFreeze, responses((status = 201, description = "the freeze")))]
-pub async fn declare_freeze(signed: Signed, State(api): State<Api>, Strict { value, asked }: Strict<NewFreeze>) -> Answer<(StatusCode, Json<Value>)> {
+pub async fn declare_freeze(
+    signed: Signed,
+    State(api): State<Api>,
+    Strict { value, asked }: Strict<NewFreeze>,
+) -> Answer<(StatusCode, Json<Value>)> {
     if value.name.trim().is_empty() || value.name.chars().count() > 200 || value.name.chars().any(char::is_control) {
         return Err(Problem::parameter("name: expected 1 to 200 characters, none of them a control character"));
     }
@@ -120,8 +155,13 @@ pub async fn declare_freeze(signed: Signed, State(api): State<Api>, Strict { val
         None => api.store().now().await?,
     };
     let ask = DeclareFreeze {
-        id: id("frz")?, name: value.name, scope: FreezeScope { environments: value.environments, services: value.services }, from, until: value.until,
-        reason: note(&value.reason)?, actor: signed.actor.clone(),
+        id: id("frz")?,
+        name: value.name,
+        scope: FreezeScope { environments: value.environments, services: value.services },
+        from,
+        until: value.until,
+        reason: note(&value.reason)?,
+        actor: signed.actor.clone(),
     };
     let locks = freezes::locks(&ask.id, &ask.scope, &names::<Environment>(&api).await?);
     let answer = api.decide("freeze.declare", &signed.actor, &asked, locks, move |view, _| freezes::declare(view, &ask)).await?;
@@ -171,8 +211,19 @@ pub struct Reason {
 
 /// Lifts a freeze before its end.
 #[utoipa::path(delete, path = "/v1/freezes/{id}", tag = "governance", params(("id" = String, Path)), request_body = Reason, responses((status = 200, description = "lifted")))]
-pub async fn lift_freeze(signed: Signed, State(api): State<Api>, Path(key): Path<String>, Strict { value, asked }: Strict<Reason>) -> Answer<Json<Value>> {
-    let missing = || Problem::from(holdpoint_domain::kernel::Refusal::new("FRZ-003", format!("there is no freeze {key:?}"), "list them: GET /v1/freezes"));
+pub async fn lift_freeze(
+    signed: Signed,
+    State(api): State<Api>,
+    Path(key): Path<String>,
+    Strict { value, asked }: Strict<Reason>,
+) -> Answer<Json<Value>> {
+    let missing = || {
+        Problem::from(holdpoint_domain::kernel::Refusal::new(
+            "FRZ-003",
+            format!("there is no freeze {key:?}"),
+            "list them: GET /v1/freezes",
+        ))
+    };
     let id: FreezeId = key.parse().map_err(|_| missing())?;
     let known: Freeze = api.store().get(api.project(), id.as_str()).await?.ok_or_else(missing)?;
     let locks = freezes::locks(&id, &known.scope, &names::<Environment>(&api).await?);

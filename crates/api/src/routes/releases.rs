@@ -44,10 +44,13 @@ pub struct NewRelease {
 /// `rel_SERVICE-VERSION` in the alphabet of identifiers.
 fn release_id(service: &str, version: &str) -> Answer<ReleaseId> {
     let plain = |text: &str| -> String {
-        text.chars().map(|c| c.to_ascii_lowercase()).map(|c| if c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '.' | '_') { c } else { '-' }).collect()
+        text.chars()
+            .map(|c| c.to_ascii_lowercase())
+            .map(|c| if c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '.' | '_') { c } else { '-' })
+            .collect()
     };
     let mut name = format!("{}-{}", plain(service), plain(version));
-    if name.len() > 64 || name.chars().any(|c| !c.is_ascii()) || version.chars().any(|c| c == '+' || c.is_ascii_uppercase()) {
+    if name.len() > 64 || !name.is_ascii() || version.chars().any(|c| c == '+' || c.is_ascii_uppercase()) {
         // Two versions that differ only in what was replaced or cut must not share an identifier.
         let tail: String = Digest::of(format!("{service}/{version}").as_bytes()).hex().chars().take(8).collect();
         name = format!("{}.{tail}", name.chars().take(55).collect::<String>());
@@ -57,10 +60,20 @@ fn release_id(service: &str, version: &str) -> Answer<ReleaseId> {
 
 /// Seals a manifest and opens the release.
 #[utoipa::path(post, path = "/v1/releases", tag = "orchestration", request_body = NewRelease, responses((status = 201, description = "the release")))]
-pub async fn create(signed: Signed, State(api): State<Api>, Strict { value, asked }: Strict<NewRelease>) -> Answer<(StatusCode, Json<Value>)> {
+pub async fn create(
+    signed: Signed,
+    State(api): State<Api>,
+    Strict { value, asked }: Strict<NewRelease>,
+) -> Answer<(StatusCode, Json<Value>)> {
     let ask = CreateRelease {
-        id: release_id(&value.service, &value.version)?, service: value.service, version: value.version, components: value.components,
-        work_items: value.work_items, config: value.config, triggers: value.triggers, actor: signed.actor.clone(),
+        id: release_id(&value.service, &value.version)?,
+        service: value.service,
+        version: value.version,
+        components: value.components,
+        work_items: value.work_items,
+        config: value.config,
+        triggers: value.triggers,
+        actor: signed.actor.clone(),
     };
     let locks = vec![DocKey::new(Kind::Release, ask.id.as_str())];
     let answer = api.decide("release.create", &signed.actor, &asked, locks, move |view, _| releases::create(view, &ask)).await?;
@@ -85,7 +98,11 @@ pub struct Which {
 #[utoipa::path(get, path = "/v1/releases", tag = "orchestration", params(Which), responses((status = 200, description = "a page of releases")))]
 pub async fn list(_: Reader, State(api): State<Api>, Params(which): Params<Which>) -> Answer<Json<Value>> {
     let filter = Filter {
-        service: which.service, label: which.state, order: Order::Newest, cursor: checked_cursor(which.cursor)?, limit: which.limit.unwrap_or(100).clamp(1, 500),
+        service: which.service,
+        label: which.state,
+        order: Order::Newest,
+        cursor: checked_cursor(which.cursor)?,
+        limit: which.limit.unwrap_or(100).clamp(1, 500),
         ..Filter::default()
     };
     let (found, next) = api.store().list::<Release>(api.project(), &filter).await?;
@@ -96,7 +113,9 @@ pub async fn list(_: Reader, State(api): State<Api>, Params(which): Params<Which
 /// A cursor as this server gives it for lists by age.
 pub fn checked_cursor(cursor: Option<String>) -> Answer<Option<String>> {
     match cursor {
-        Some(text) if text.split_once('.').is_none_or(|(us, _)| us.parse::<i64>().is_err()) => Err(Problem::parameter("cursor: expected next_cursor of the page before")),
+        Some(text) if text.split_once('.').is_none_or(|(us, _)| us.parse::<i64>().is_err()) => {
+            Err(Problem::parameter("cursor: expected next_cursor of the page before"))
+        }
         other => Ok(other),
     }
 }
@@ -136,15 +155,28 @@ pub struct Amend {
 
 /// Changes a release; `If-Match` names the manifest that was seen. Approvals of the old manifest stop counting.
 #[utoipa::path(patch, path = "/v1/releases/{id}", tag = "orchestration", params(("id" = String, Path), ("If-Match" = String, Header)), request_body = Amend, responses((status = 200, description = "the new manifest and the difference")))]
-pub async fn amend(signed: Signed, State(api): State<Api>, Path(id): Path<String>, headers: HeaderMap, Strict { value, asked }: Strict<Amend>) -> Answer<Json<Value>> {
+pub async fn amend(
+    signed: Signed,
+    State(api): State<Api>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    Strict { value, asked }: Strict<Amend>,
+) -> Answer<Json<Value>> {
     let seen = headers.get(header::IF_MATCH).and_then(|value| value.to_str().ok()).ok_or_else(|| {
-        Problem::new(StatusCode::PRECONDITION_REQUIRED, "HTTP-005", "a change names the manifest it was made on", "send its digest as If-Match: \"sha256:…\"")
+        Problem::new(
+            StatusCode::PRECONDITION_REQUIRED,
+            "HTTP-005",
+            "a change names the manifest it was made on",
+            "send its digest as If-Match: \"sha256:…\"",
+        )
     })?;
     let expected = digest(seen.trim().trim_matches('"'))?;
     let change = Amendment { components: value.components, config: value.config, work_items: value.work_items, redefine: value.redefine };
     let actor = signed.actor.clone();
     let locks = vec![DocKey::new(Kind::Release, id.as_str())];
-    api.decide("release.amend", &signed.actor, &asked, locks, move |view, _| releases::amend(view, &id, &expected, &change, &actor)).await.map(Json)
+    api.decide("release.amend", &signed.actor, &asked, locks, move |view, _| releases::amend(view, &id, &expected, &change, &actor))
+        .await
+        .map(Json)
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -179,13 +211,23 @@ pub struct Withdraw {
 
 /// Closes a release.
 #[utoipa::path(post, path = "/v1/releases/{id}/withdraw", tag = "orchestration", params(("id" = String, Path)), request_body = Withdraw, responses((status = 200, description = "closed")))]
-pub async fn withdraw(signed: Signed, State(api): State<Api>, Path(id): Path<String>, Strict { value, asked }: Strict<Withdraw>) -> Answer<Json<Value>> {
+pub async fn withdraw(
+    signed: Signed,
+    State(api): State<Api>,
+    Path(id): Path<String>,
+    Strict { value, asked }: Strict<Withdraw>,
+) -> Answer<Json<Value>> {
     let code = value.closure.unwrap_or(Closure::Withdrawn);
-    let newer: Option<ReleaseId> = value.superseded_by.map(|id| id.parse()).transpose().map_err(|why| Problem::parameter(format!("superseded_by: {why}")))?;
+    let newer: Option<ReleaseId> =
+        value.superseded_by.map(|id| id.parse()).transpose().map_err(|why| Problem::parameter(format!("superseded_by: {why}")))?;
     let reason = note(&value.reason)?;
     let actor = signed.actor.clone();
     let locks = vec![DocKey::new(Kind::Release, id.as_str())];
-    api.decide("release.amend", &signed.actor, &asked, locks, move |view, _| closure::close(view, &id, code, newer.clone(), reason.clone(), &actor)).await.map(Json)
+    api.decide("release.amend", &signed.actor, &asked, locks, move |view, _| {
+        closure::close(view, &id, code, newer.clone(), reason.clone(), &actor)
+    })
+    .await
+    .map(Json)
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -196,10 +238,19 @@ pub struct Where {
 
 /// Asks for a promotion: the run begins as soon as every gate is open.
 #[utoipa::path(post, path = "/v1/releases/{id}/promotions", tag = "orchestration", params(("id" = String, Path)), request_body = Where, responses((status = 200, description = "asked for, with the gates as they are")))]
-pub async fn promote(signed: Signed, State(api): State<Api>, Path(id): Path<String>, Strict { value, asked }: Strict<Where>) -> Answer<Json<Value>> {
+pub async fn promote(
+    signed: Signed,
+    State(api): State<Api>,
+    Path(id): Path<String>,
+    Strict { value, asked }: Strict<Where>,
+) -> Answer<Json<Value>> {
     let actor = signed.actor.clone();
     let locks = vec![DocKey::new(Kind::Release, id.as_str())];
-    api.decide("promotion.request", &signed.actor, &asked, locks, move |view, now| releases::request(view, &id, &value.environment, false, &actor, now)).await.map(Json)
+    api.decide("promotion.request", &signed.actor, &asked, locks, move |view, now| {
+        releases::request(view, &id, &value.environment, false, &actor, now)
+    })
+    .await
+    .map(Json)
 }
 
 /// How long an answer waits for the run that it asked for.
@@ -207,11 +258,18 @@ const RUN_WAIT: Duration = Duration::from_secs(3);
 
 /// Deploys now, or says which gates are not open.
 #[utoipa::path(post, path = "/v1/releases/{id}/deployments", tag = "orchestration", params(("id" = String, Path)), request_body = Where, responses((status = 200, description = "the run, once it was opened")))]
-pub async fn deploy(signed: Signed, State(api): State<Api>, Path(id): Path<String>, Strict { value, asked }: Strict<Where>) -> Answer<Json<Value>> {
+pub async fn deploy(
+    signed: Signed,
+    State(api): State<Api>,
+    Path(id): Path<String>,
+    Strict { value, asked }: Strict<Where>,
+) -> Answer<Json<Value>> {
     let (actor, environment, key) = (signed.actor.clone(), value.environment.clone(), id.clone());
     let locks = vec![DocKey::new(Kind::Release, id.as_str())];
     let mut answer = api
-        .decide("promotion.request", &signed.actor, &asked, locks, move |view, now| releases::request(view, &key, &environment, true, &actor, now))
+        .decide("promotion.request", &signed.actor, &asked, locks, move |view, now| {
+            releases::request(view, &key, &environment, true, &actor, now)
+        })
         .await?;
     // The promoter opens the run; it is awake already.
     let service = get(&api, &id).await?.manifest().service.clone();
@@ -274,7 +332,11 @@ pub struct Told {
 pub async fn report(signed: Signed, State(api): State<Api>, Strict { value, asked }: Strict<Told>) -> Answer<Json<Value>> {
     let locks = vec![DocKey::new(Kind::Slot, Slot::key_of(&value.environment, &value.service))];
     let told = Deployed {
-        service: value.service, environment: value.environment, digest: value.digest, result: value.result, observed: value.observed,
+        service: value.service,
+        environment: value.environment,
+        digest: value.digest,
+        result: value.result,
+        observed: value.observed,
         actor: signed.actor.clone(),
     };
     api.decide("run.open", &signed.actor, &asked, locks, move |view, _| gate_only::report(view, &told)).await.map(Json)

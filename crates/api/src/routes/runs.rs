@@ -40,11 +40,19 @@ pub struct Which {
 #[utoipa::path(get, path = "/v1/runs", tag = "orchestration", params(Which), responses((status = 200, description = "a page of runs")))]
 pub async fn list(_: Reader, State(api): State<Api>, Params(which): Params<Which>) -> Answer<Json<Value>> {
     let filter = Filter {
-        service: which.service, environment: which.environment, label: which.state, order: Order::Newest, cursor: checked_cursor(which.cursor)?,
-        limit: which.limit.unwrap_or(100).clamp(1, 500), ..Filter::default()
+        service: which.service,
+        environment: which.environment,
+        label: which.state,
+        order: Order::Newest,
+        cursor: checked_cursor(which.cursor)?,
+        limit: which.limit.unwrap_or(100).clamp(1, 500),
+        ..Filter::default()
     };
     let (found, next) = api.store().list::<Run>(api.project(), &filter).await?;
-    let found: Vec<&Run> = found.iter().filter(|run| which.release.is_none() || run.release.as_ref().map(|id| id.as_str()) == which.release.as_deref()).collect();
+    let found: Vec<&Run> = found
+        .iter()
+        .filter(|run| which.release.is_none() || run.release.as_ref().map(|id| id.as_str()) == which.release.as_deref())
+        .collect();
     let names = api.handles(found.iter().filter_map(|run| run.by.clone()).collect()).await?;
     let shown: Vec<Value> = found.iter().map(|one| run::summary(one, &names)).collect();
     Ok(Json(json!({"runs": shown, "next_cursor": next})))
@@ -65,13 +73,20 @@ pub struct Reason {
 
 /// Turns a run back, or brings back what ran before it.
 #[utoipa::path(post, path = "/v1/runs/{id}/rollback", tag = "orchestration", params(("id" = String, Path)), request_body = Reason, responses((status = 200, description = "the run that goes back")))]
-pub async fn rollback(signed: Signed, State(api): State<Api>, Path(key): Path<String>, Strict { value, asked }: Strict<Reason>) -> Answer<Json<Value>> {
+pub async fn rollback(
+    signed: Signed,
+    State(api): State<Api>,
+    Path(key): Path<String>,
+    Strict { value, asked }: Strict<Reason>,
+) -> Answer<Json<Value>> {
     let mut locks = runs::locks(&get(&api, &key).await?);
     let new = id("run")?;
     locks.push(DocKey::new(Kind::Run, holdpoint_domain::kernel::RunId::as_str(&new)));
     let reason = note(&value.reason)?;
     let actor = signed.actor.clone();
-    api.decide("rollback.ask", &signed.actor, &asked, locks, move |view, now| rollback::ask(view, &key, &new, reason.clone(), &actor, now)).await.map(Json)
+    api.decide("rollback.ask", &signed.actor, &asked, locks, move |view, now| rollback::ask(view, &key, &new, reason.clone(), &actor, now))
+        .await
+        .map(Json)
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -86,7 +101,12 @@ pub struct Resolve {
 
 /// Says what became of a step that nobody knows about.
 #[utoipa::path(post, path = "/v1/runs/{id}/resolve", tag = "orchestration", params(("id" = String, Path)), request_body = Resolve, responses((status = 200, description = "the run goes on")))]
-pub async fn resolve(signed: Signed, State(api): State<Api>, Path(key): Path<String>, Strict { value, asked }: Strict<Resolve>) -> Answer<Json<Value>> {
+pub async fn resolve(
+    signed: Signed,
+    State(api): State<Api>,
+    Path(key): Path<String>,
+    Strict { value, asked }: Strict<Resolve>,
+) -> Answer<Json<Value>> {
     let said = format!("resolved by {}", signed.row.handle);
     let outcome = match value.outcome.as_str() {
         "done" => Outcome::Done { outputs: Value::Null },
@@ -106,7 +126,12 @@ pub async fn resolve(signed: Signed, State(api): State<Api>, Path(key): Path<Str
 
 /// Goes on with a run that is held.
 #[utoipa::path(post, path = "/v1/runs/{id}/resume", tag = "orchestration", params(("id" = String, Path)), responses((status = 200, description = "the run goes on")))]
-pub async fn resume(signed: Signed, State(api): State<Api>, Path(key): Path<String>, Strict { asked, .. }: Strict<Nothing>) -> Answer<Json<Value>> {
+pub async fn resume(
+    signed: Signed,
+    State(api): State<Api>,
+    Path(key): Path<String>,
+    Strict { asked, .. }: Strict<Nothing>,
+) -> Answer<Json<Value>> {
     let locks = runs::locks(&get(&api, &key).await?);
     let actor = signed.actor.clone();
     api.decide("run.resolve", &signed.actor, &asked, locks, move |view, now| rollback::resume(view, &key, &actor, now)).await.map(Json)
@@ -125,9 +150,16 @@ const PIECE: usize = 256 << 10;
 
 /// The log of a step's latest attempt, from an offset on.
 #[utoipa::path(get, path = "/v1/runs/{id}/steps/{step}/log", tag = "orchestration", params(("id" = String, Path), ("step" = String, Path), From), responses((status = 200, description = "text and the next offset")))]
-pub async fn log(_: Reader, State(api): State<Api>, Path((id, step)): Path<(String, String)>, Params(from): Params<From>) -> Answer<Json<Value>> {
+pub async fn log(
+    _: Reader,
+    State(api): State<Api>,
+    Path((id, step)): Path<(String, String)>,
+    Params(from): Params<From>,
+) -> Answer<Json<Value>> {
     let run = get(&api, &id).await?;
-    let found = run.step(&step).ok_or_else(|| Problem::not_found(format!("there is no step {step:?} in {id}"), "see GET /v1/runs/{id} for its steps"))?;
+    let found = run
+        .step(&step)
+        .ok_or_else(|| Problem::not_found(format!("there is no step {step:?} in {id}"), "see GET /v1/runs/{id} for its steps"))?;
     let Some(attempt) = found.attempts.last() else { return Ok(Json(json!({"text": "", "next_offset": 0, "complete": false}))) };
     let over = attempt.outcome.is_some();
     let file = match &attempt.log {
@@ -165,5 +197,7 @@ async fn piece(mut file: tokio::fs::File, offset: u64) -> std::io::Result<(Strin
 pub async fn canary(_: Reader, State(api): State<Api>, Path(id): Path<String>) -> Answer<Json<Value>> {
     let run = get(&api, &id).await?;
     let watched = canary::readings(&api, &run).await?;
-    canary::view(&run, &watched).map(Json).ok_or_else(|| Problem::not_found(format!("{id} compares no versions so far"), "wait until its traffic is split"))
+    canary::view(&run, &watched)
+        .map(Json)
+        .ok_or_else(|| Problem::not_found(format!("{id} compares no versions so far"), "wait until its traffic is split"))
 }

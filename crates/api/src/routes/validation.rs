@@ -41,20 +41,32 @@ pub struct What {
 fn unreadable(why: EvidenceError) -> Problem {
     match why {
         EvidenceError::Store(why) => why.into(),
-        EvidenceError::Unreadable(why) => Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "EVD-004", format!("this is no report that can be read: {why}"), "send the report as the tool wrote it"),
+        EvidenceError::Unreadable(why) => Problem::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "EVD-004",
+            format!("this is no report that can be read: {why}"),
+            "send the report as the tool wrote it",
+        ),
     }
 }
 
 fn word(text: Option<String>, name: &str) -> Answer<Option<String>> {
     match text {
-        Some(text) if text.is_empty() || text.len() > 100 || text.chars().any(char::is_control) => Err(Problem::parameter(format!("{name}: expected 1 to 100 characters"))),
+        Some(text) if text.is_empty() || text.len() > 100 || text.chars().any(char::is_control) => {
+            Err(Problem::parameter(format!("{name}: expected 1 to 100 characters")))
+        }
         other => Ok(other),
     }
 }
 
 /// Takes evidence in: a JUnit or SARIF report, or a signed statement.
 #[utoipa::path(post, path = "/v1/evidence", tag = "validation", params(What), request_body(content = Vec<u8>, content_type = "application/octet-stream"), responses((status = 201, description = "what was recorded")))]
-pub async fn add(Maker(signed): Maker, State(api): State<Api>, Params(what): Params<What>, Raw { bytes }: Raw) -> Answer<(StatusCode, Json<Value>)> {
+pub async fn add(
+    Maker(signed): Maker,
+    State(api): State<Api>,
+    Params(what): Params<What>,
+    Raw { bytes }: Raw,
+) -> Answer<(StatusCode, Json<Value>)> {
     let subject = what.subject.as_deref().map(digest).transpose()?;
     let about = || subject.ok_or_else(|| Problem::parameter("subject: expected the sha256 digest that the report is about"));
     let (suite, environment) = (word(what.suite, "suite")?, word(what.environment, "environment")?);
@@ -67,7 +79,10 @@ pub async fn add(Maker(signed): Maker, State(api): State<Api>, Params(what): Par
         "dsse" => return foreign(&api, &signed, &bytes, subject).await,
         other => return Err(Problem::parameter(format!("kind: expected junit, sarif or dsse, found {other:?}"))),
     };
-    let list: Vec<Value> = taken.iter().map(|one| json!({"kind": one.summary.kind(), "digest": one.envelope, "summary": words::summary(&one.summary)})).collect();
+    let list: Vec<Value> = taken
+        .iter()
+        .map(|one| json!({"kind": one.summary.kind(), "digest": one.envelope, "summary": words::summary(&one.summary)}))
+        .collect();
     Ok((StatusCode::CREATED, Json(json!({"subject": subject, "evidence": list}))))
 }
 
@@ -82,7 +97,9 @@ async fn foreign(api: &Api, signed: &Signed, bytes: &[u8], subject: Option<Diges
         ));
     };
     let received = Micros(api.store().now().await?.as_microsecond());
-    let refused = |why: String, unblock: String| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "EVD-005", format!("the statement is not trusted: {why}"), unblock);
+    let refused = |why: String, unblock: String| {
+        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "EVD-005", format!("the statement is not trusted: {why}"), unblock)
+    };
     let mut last = refused("the trust policy has no role".to_owned(), "add a role to the trust policy".to_owned());
     let mut found = None;
     for role in policy.roles().keys() {
@@ -109,7 +126,9 @@ async fn foreign(api: &Api, signed: &Signed, bytes: &[u8], subject: Option<Diges
 }
 
 fn foreign_summary(statement: &Statement) -> Answer<Summary> {
-    let unknown = |why: String| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "EVD-004", why, "send SLSA provenance v1, or the report itself (junit, sarif)");
+    let unknown = |why: String| {
+        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "EVD-004", why, "send SLSA provenance v1, or the report itself (junit, sarif)")
+    };
     if statement.predicate_type != PROVENANCE {
         return Err(unknown(format!("predicate type {:?} is not understood", statement.predicate_type)));
     }
@@ -121,7 +140,13 @@ fn foreign_summary(statement: &Statement) -> Answer<Summary> {
     // A foreign statement does not say who wrote the commits, so nobody can be shown not to have.
     let unnamed = note("the authors are not named")?.commit().digest;
     Ok(Summary::Provenance {
-        repository: text("/uri"), commit: text("/digest/gitCommit"), builder, level: 1, authors: Vec::new(), unknown_authors: vec![unnamed], commits: 0,
+        repository: text("/uri"),
+        commit: text("/digest/gitCommit"),
+        builder,
+        level: 1,
+        authors: Vec::new(),
+        unknown_authors: vec![unnamed],
+        commits: 0,
     })
 }
 
@@ -136,7 +161,8 @@ pub struct About {
 pub async fn list(_: Reader, State(api): State<Api>, Params(about): Params<About>) -> Answer<Json<Value>> {
     let subject = digest(&about.subject)?;
     let known: Option<Subject> = api.store().get(api.project(), &subject.to_string()).await?;
-    let list: Vec<Value> = known.iter().flat_map(|known| known.items.iter().rev().map(|item| words::evidence(&known.digest, item))).collect();
+    let list: Vec<Value> =
+        known.iter().flat_map(|known| known.items.iter().rev().map(|item| words::evidence(&known.digest, item))).collect();
     Ok(Json(json!({"evidence": list})))
 }
 
@@ -163,5 +189,7 @@ pub async fn revoke(signed: Signed, State(api): State<Api>, Strict { value, aske
     let reason = note(&value.reason)?;
     let actor = signed.actor.clone();
     let locks = vec![DocKey::new(Kind::Subject, subject.to_string())];
-    api.decide("evidence.receive", &signed.actor, &asked, locks, move |view, _| intake::revoke(view, &subject, &id, &actor, reason.clone())).await.map(Json)
+    api.decide("evidence.receive", &signed.actor, &asked, locks, move |view, _| intake::revoke(view, &subject, &id, &actor, reason.clone()))
+        .await
+        .map(Json)
 }

@@ -33,15 +33,25 @@ pub const LOG_MAX: u64 = 64 << 20;
 const PIECE_MAX: usize = 1 << 20;
 
 fn stale(attempt: &AttemptToken) -> Problem {
-    Problem::new(StatusCode::CONFLICT, "ORC-006", "stale token: the lease of this attempt is no longer held", "stop; the step belongs to another lease or is over")
-        .with(json!({"attempt": attempt.attempt}))
+    Problem::new(
+        StatusCode::CONFLICT,
+        "ORC-006",
+        "stale token: the lease of this attempt is no longer held",
+        "stop; the step belongs to another lease or is over",
+    )
+    .with(json!({"attempt": attempt.attempt}))
 }
 
 /// Asks for work; waits for it.
 #[utoipa::path(post, path = "/v1/worker/lease", tag = "worker", request_body = Ask, responses((status = 200, description = "a lease"), (status = 204, description = "no work")))]
 pub async fn lease(key: PoolKey, State(api): State<Api>, Strict { value, .. }: Strict<Ask>) -> Answer<Response> {
     if value.pool != key.pool {
-        return Err(Problem::new(StatusCode::FORBIDDEN, "AUTH-011", format!("this key is not of pool {:?}", value.pool), "use the key of the pool whose work is asked for"));
+        return Err(Problem::new(
+            StatusCode::FORBIDDEN,
+            "AUTH-011",
+            format!("this key is not of pool {:?}", value.pool),
+            "use the key of the pool whose work is asked for",
+        ));
     }
     if value.worker.is_empty() || value.worker.len() > 100 || value.worker.chars().any(|c| c.is_control() || c.is_whitespace()) {
         return Err(Problem::parameter("worker: expected a name of 1 to 100 characters without spaces"));
@@ -61,7 +71,11 @@ pub struct Beat {
 
 /// Renews the lease.
 #[utoipa::path(post, path = "/v1/worker/attempts/{attempt}/heartbeat", tag = "worker", params(("attempt" = String, Path)), request_body = Beat, responses((status = 200, description = "renewed"), (status = 409, description = "no longer held: stop")))]
-pub async fn heartbeat(AttemptSecret(attempt): AttemptSecret, State(api): State<Api>, Strict { value, .. }: Strict<Beat>) -> Answer<Json<Value>> {
+pub async fn heartbeat(
+    AttemptSecret(attempt): AttemptSecret,
+    State(api): State<Api>,
+    Strict { value, .. }: Strict<Beat>,
+) -> Answer<Json<Value>> {
     if api.engine().heartbeat(&attempt, value.token).await? {
         return Ok(Json(json!({"lease_ms": u64::try_from(holdpoint_engine::protocol::LEASE.as_millis()).unwrap_or(15_000)})));
     }
@@ -77,13 +91,24 @@ pub struct At {
 
 /// Takes a piece of output. The same piece again changes nothing.
 #[utoipa::path(post, path = "/v1/worker/attempts/{attempt}/output", tag = "worker", params(("attempt" = String, Path), At), request_body(content = Vec<u8>, content_type = "application/octet-stream"), responses((status = 200, description = "the log's length now")))]
-pub async fn output(AttemptSecret(attempt): AttemptSecret, State(api): State<Api>, Params(at): Params<At>, request: Request) -> Answer<Json<Value>> {
+pub async fn output(
+    AttemptSecret(attempt): AttemptSecret,
+    State(api): State<Api>,
+    Params(at): Params<At>,
+    request: Request,
+) -> Answer<Json<Value>> {
     let (parts, body) = request.into_parts();
     let bytes = collect(&parts.headers, body, PIECE_MAX).await?;
     if at.offset.saturating_add(bytes.len() as u64) > LOG_MAX {
-        return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "LOG-001", format!("a log has at most {LOG_MAX} bytes; what follows is not kept"), "write less"));
+        return Err(Problem::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "LOG-001",
+            format!("a log has at most {LOG_MAX} bytes; what follows is not kept"),
+            "write less",
+        ));
     }
-    let length = append(&api, &attempt.attempt, at.offset, &bytes).await.map_err(|why| Problem::from(holdpoint_store::StoreError::from(why)))?;
+    let length =
+        append(&api, &attempt.attempt, at.offset, &bytes).await.map_err(|why| Problem::from(holdpoint_store::StoreError::from(why)))?;
     Ok(Json(json!({"length": length})))
 }
 
@@ -115,7 +140,11 @@ pub struct Told {
 
 /// Tells what became of the attempt. Told twice, it counts once.
 #[utoipa::path(post, path = "/v1/worker/attempts/{attempt}/outcome", tag = "worker", params(("attempt" = String, Path)), request_body = Told, responses((status = 200, description = "taken"), (status = 409, description = "not held, or told otherwise before")))]
-pub async fn outcome(AttemptSecret(attempt): AttemptSecret, State(api): State<Api>, Strict { value, .. }: Strict<Told>) -> Answer<Json<Value>> {
+pub async fn outcome(
+    AttemptSecret(attempt): AttemptSecret,
+    State(api): State<Api>,
+    Strict { value, .. }: Strict<Told>,
+) -> Answer<Json<Value>> {
     let log = keep_log(&api, &attempt.attempt).await?;
     let answer = api.engine().outcome(&attempt, value.token, value.outcome, value.not_started, log).await?;
     if log.is_some() {

@@ -57,13 +57,16 @@ pub async fn view(api: &Api, ask: &Ask) -> Answer<Value> {
     for service in &page {
         let cells = cells(api, service, &places, &known).await?;
         let fits = ask.state.as_ref().is_none_or(|wanted| {
-            cells.values().any(|cell| [cell.get("state"), cell.pointer("/next/verdict")].into_iter().flatten().any(|state| state.as_str() == Some(wanted)))
+            cells.values().any(|cell| {
+                [cell.get("state"), cell.pointer("/next/verdict")].into_iter().flatten().any(|state| state.as_str() == Some(wanted))
+            })
         });
         if fits {
             rows.push(json!({"service": service.spec.name, "team": service.spec.owner, "cells": cells}));
         }
     }
-    let environments: Vec<Value> = places.iter().map(|place| json!({"name": place.spec.name, "production": place.spec.production, "zone": place.spec.zone})).collect();
+    let environments: Vec<Value> =
+        places.iter().map(|place| json!({"name": place.spec.name, "production": place.spec.production, "zone": place.spec.zone})).collect();
     let next = page.last().filter(|_| more).map(|service| service.spec.name.clone());
     Ok(json!({"environments": environments, "rows": rows, "as_of": store.now().await?, "next_cursor": next}))
 }

@@ -99,7 +99,8 @@ fn leading(parts: &[Value]) -> usize {
 
 /// The latest watch's comparison; none where nothing is compared.
 pub fn view(run: &Run, watched: &Watched) -> Option<Value> {
-    let latest: Vec<&Reading> = watched.all.get(watched.latest..)?.iter().filter(|reading| reading.body.pointer("/picture/report").is_some()).collect();
+    let latest: Vec<&Reading> =
+        watched.all.get(watched.latest..)?.iter().filter(|reading| reading.body.pointer("/picture/report").is_some()).collect();
     let report = latest.last()?.body.pointer("/picture/report")?;
     let empty = Vec::new();
     let metrics = report.get("metrics").and_then(Value::as_array).unwrap_or(&empty);

@@ -54,11 +54,18 @@ fn look(view: &View, release: &str, environment: &str, now: Timestamp) -> Result
         .iter()
         .filter(|vote| vote.environment == environment)
         .map(|vote| {
-            let role = question.stage.gates.approvals.iter().map(|rule| &rule.role).find(|role| question.people.get(&vote.by).is_some_and(|person| person.has(role)));
+            let role = question
+                .stage
+                .gates
+                .approvals
+                .iter()
+                .map(|rule| &rule.role)
+                .find(|role| question.people.get(&vote.by).is_some_and(|person| person.has(role)));
             (vote.clone(), approvals::standing(&question, vote).err(), role.cloned())
         })
         .collect();
-    let evidence = question.subjects.iter().flat_map(|(digest, subject)| subject.items.iter().map(move |item| (*digest, item.clone()))).collect();
+    let evidence =
+        question.subjects.iter().flat_map(|(digest, subject)| subject.items.iter().map(move |item| (*digest, item.clone()))).collect();
     Ok(Look {
         report: gates::ask(&question),
         seen: evidence::all(&question).into_iter().map(|(_, item)| item.envelope).collect(),
@@ -134,7 +141,7 @@ async fn names(api: &Api, release: &Release, authors: &[Author], runs: &[Run]) -
 
 fn known(looks: &[(Environment, Look)]) -> Vec<Value> {
     let mut items: Vec<&(Digest, EvidenceItem)> = looks.first().map(|(_, look)| look.evidence.iter().collect()).unwrap_or_default();
-    items.sort_by(|a, b| b.1.received.cmp(&a.1.received));
+    items.sort_by_key(|item| std::cmp::Reverse(item.1.received));
     items.into_iter().map(|(subject, item)| words::evidence(subject, item)).collect()
 }
 
@@ -168,7 +175,13 @@ fn history(release: &Release, names: &BTreeMap<PersonId, String>) -> Vec<Value> 
 }
 
 async fn environment(
-    api: &Api, signed: &Signed, release: &Release, place: &Environment, look: &Look, runs: &[Run], names: &BTreeMap<PersonId, String>,
+    api: &Api,
+    signed: &Signed,
+    release: &Release,
+    place: &Environment,
+    look: &Look,
+    runs: &[Run],
+    names: &BTreeMap<PersonId, String>,
 ) -> Answer<Value> {
     let name = place.spec.name.as_str();
     let slot: Option<Slot> = api.store().get(api.project(), &Slot::key_of(name, &release.manifest().service)).await?;
@@ -178,7 +191,8 @@ async fn environment(
         Some(json!({"manifest_digest": digest, "at": running.since, "version": running.version, "release": running.release}))
     });
     let approved = look.votes.iter().filter(|(vote, _, _)| vote.state == ApprovalState::Given).max_by_key(|(vote, _, _)| vote.at);
-    let approved = approved.map(|(vote, _, _)| json!({"manifest_digest": vote.manifest_digest, "at": vote.at, "handle": names.get(&vote.by)}));
+    let approved =
+        approved.map(|(vote, _, _)| json!({"manifest_digest": vote.manifest_digest, "at": vote.at, "handle": names.get(&vote.by)}));
     let mut told = report(&look.report);
     if let Some(object) = told.as_object_mut() {
         object.insert("evidence".to_owned(), json!(look.seen));
@@ -202,15 +216,25 @@ async fn refusals(api: &Api, signed: &Signed, release: &Release, environment: &s
     }
     for (what, state) in [("approve", ApprovalState::Given), ("reject", ApprovalState::Rejected)] {
         let vote = Vote {
-            release: release.id.to_string(), environment: environment.to_owned(), manifest_digest: look.report.manifest_digest,
-            evidence_root: look.report.evidence_root, state, comment: None, actor: actor.clone(),
+            release: release.id.to_string(),
+            environment: environment.to_owned(),
+            manifest_digest: look.report.manifest_digest,
+            evidence_root: look.report.evidence_root,
+            state,
+            comment: None,
+            actor: actor.clone(),
         };
         let refusal = api.refusal_of(|view, now| approvals::vote(view, &vote, now)).await;
         found.extend(refusal.map(|why| (what.to_owned(), why)));
     }
     let mine = look.votes.iter().any(|(vote, _, _)| vote.by == signed.id && vote.state != ApprovalState::Withdrawn);
     if !mine {
-        let why = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "GOV-010", "you have said nothing here that could be taken back", "nothing to do");
+        let why = Problem::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "GOV-010",
+            "you have said nothing here that could be taken back",
+            "nothing to do",
+        );
         found.insert("withdraw_approval".to_owned(), why.short());
     }
     Ok(Value::Object(found))
@@ -226,6 +250,9 @@ pub async fn manifest(api: &Api, release: &Release, digest: &Digest) -> Answer<M
     let (others, _) = api.store().list::<Release>(api.project(), &filter).await?;
     let found = others.into_iter().flat_map(|other| other.manifests).find(|version| version.digest == *digest);
     found.map(|version| version.manifest).ok_or_else(|| {
-        Problem::not_found(format!("there is no manifest {} of {}", digest.short(), release.manifest().service), "see history in GET /v1/releases/{id}")
+        Problem::not_found(
+            format!("there is no manifest {} of {}", digest.short(), release.manifest().service),
+            "see history in GET /v1/releases/{id}",
+        )
     })
 }

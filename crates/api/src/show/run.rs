@@ -134,9 +134,9 @@ fn weights(run: &Run) -> Value {
 }
 
 fn instances(run: &Run) -> Value {
-    let list = run.instances().into_iter().map(|one| {
-        json!({"component": one.component, "name": one.name, "address": one.address, "worker": one.worker, "version": run.version})
-    });
+    let list = run.instances().into_iter().map(
+        |one| json!({"component": one.component, "name": one.name, "address": one.address, "worker": one.worker, "version": run.version}),
+    );
     Value::Array(list.collect())
 }
 
