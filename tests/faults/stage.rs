@@ -73,6 +73,7 @@ pub struct Stage {
     visits: PathBuf,
     count: u32,
     started: Instant,
+    lists: TempDir,
 }
 
 impl Stage {
@@ -92,6 +93,7 @@ impl Stage {
         let root = server.administrator();
         let mut stage = Self {
             worker: None,
+            lists,
             proxy: Some(proxy),
             database,
             pages,
@@ -105,10 +107,6 @@ impl Stage {
             started: Instant::now(),
             server,
         };
-        // The list goes with the server's folder, which outlives every process here.
-        stage.visits = stage.server.folder().join("visits");
-        let list = stage.visits.display().to_string();
-        stage.server.restart_with(|options| options.environment = vec![("HOLDPOINT_KILL_VISITS".to_owned(), list)]);
         if dies != Dies::Both {
             stage.worker = Some(stage.hand("apart"));
         }
@@ -277,6 +275,11 @@ impl Stage {
         }
     }
 
+    /// A folder for what the story writes.
+    pub fn folder(&self) -> &std::path::Path {
+        self.lists.path()
+    }
+
     pub fn age(&self) -> Duration {
         self.started.elapsed()
     }
@@ -313,7 +316,7 @@ impl Hand {
         }
         let mut args = vec!["--server", &self.server, "worker", "--name", &self.name, "--pool-key-file", &key, "--data", &data];
         args.extend(self.args.iter().map(String::as_str));
-        self.process = Some(Process::start("holdpoint worker", cli.command(args), nix_term()));
+        self.process = Some(Process::start("holdpoint worker", cli.command(args), "SIGTERM".parse().expect("a signal")));
     }
 
     pub fn kill(&mut self) {

@@ -124,7 +124,8 @@ impl Releases {
         if word(outcome, "result") != "done" {
             return;
         }
-        let expected = if *forward { &run.pinned } else { &run.previous };
+        // A rollback that a person asked for afterwards starts what it pins; steps that turn a deployment back start what was before.
+        let expected = if *forward || !run.deploy { &run.pinned } else { &run.previous };
         for instance in outcome.get("outputs").get("instances").list() {
             let Some(digest) = ["digest", "exe_digest"].iter().find_map(|key| instance.get(key).text()) else { continue };
             let pinned = expected.get(component).map_or("", String::as_str);

@@ -1,0 +1,118 @@
+//! F01: the process ends by SIGKILL before and after every named durable step, and the story goes on to its end.
+
+use crate::stage::{Base, Dies, Point, Stage};
+use crate::story::{REQUESTS, STEPS, Story, points};
+use holdpoint_testkit::command_line::CommandLine;
+
+/// Tells a story in which somebody dies at all of `points`, and asserts that they did.
+fn story(base: Base, dies: Dies, points: Vec<Point>) {
+    let mut stage = Stage::start(base, dies);
+    stage.plan(points.clone());
+    let stage = Story::tell(stage);
+    assert_eq!(stage.left(), [], "nobody came to these; died at {:?}", stage.died);
+    assert_eq!(stage.died.len(), points.len());
+    eprintln!("{base:?} {dies:?}: {} deaths in {:.1} s: {:?}", points.len(), stage.age().as_secs_f64(), points);
+}
+
+fn all(names: &[&str]) -> Vec<Point> {
+    names.iter().flat_map(|name| points(name)).collect()
+}
+
+/// Stories beside each other: they wait for leases most of the time.
+fn together(stories: Vec<(Base, Dies, Vec<Point>)>, at_once: usize) {
+    let queue = std::sync::Mutex::new(stories.into_iter());
+    let failed = std::sync::Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..at_once {
+            scope.spawn(|| {
+                loop {
+                    let next = queue.lock().expect("the queue").next();
+                    let Some((base, dies, points)) = next else { return };
+                    let told = std::panic::catch_unwind(|| story(base, dies, points.clone()));
+                    if told.is_err() {
+                        failed.lock().expect("the list").push(format!("{base:?} {dies:?} {points:?}"));
+                    }
+                }
+            });
+        }
+    });
+    let failed = failed.into_inner().expect("the list");
+    assert!(failed.is_empty(), "{} stories failed:\n{}", failed.len(), failed.join("\n"));
+}
+
+fn full() -> bool {
+    std::env::var("HOLDPOINT_KILL_MATRIX").as_deref() == Ok("full")
+}
+
+#[test]
+fn kill_points_are_all_in_the_story() {
+    let folder = holdpoint_testkit::process::folder();
+    let told = CommandLine::new(folder.path()).run(["kill-points"]).code(0);
+    let mut named: Vec<&str> = told.stdout.lines().collect();
+    let mut ours: Vec<&str> = REQUESTS.iter().chain(&STEPS).copied().collect();
+    named.sort_unstable();
+    ours.sort_unstable();
+    assert_eq!(named, ours, "a name of the engine that no story comes to, or the other way round");
+}
+
+#[test]
+fn kill_points_story_without_a_death() {
+    let stage = Story::tell(Stage::start(Base::Sqlite, Dies::Both));
+    let visited = stage.visited();
+    let missing: Vec<String> = REQUESTS
+        .iter()
+        .chain(&STEPS)
+        .flat_map(|name| points(name))
+        .map(|point| format!("{}:{}", point.name, point.when))
+        .filter(|visit| !visited.contains(visit))
+        .collect();
+    assert!(missing.is_empty(), "names that no run visits: {missing:?}");
+    eprintln!("{:.1} s", stage.age().as_secs_f64());
+}
+
+#[test]
+fn kill_points_of_requests() {
+    story(Base::Sqlite, Dies::Both, all(&REQUESTS));
+}
+
+#[test]
+fn kill_points_of_steps() {
+    together(STEPS.iter().flat_map(|name| points(name)).map(|point| (Base::Sqlite, Dies::Both, vec![point])).collect(), 4);
+}
+
+#[test]
+fn kill_points_of_two_processes() {
+    let one = |name: &str, when| vec![Point::new(name, when)];
+    together(
+        vec![
+            (Base::Sqlite, Dies::Worker, one("act.start", "before")),
+            (Base::Sqlite, Dies::Worker, one("act.finish", "after")),
+            (Base::Sqlite, Dies::Server, one("step.lease", "after")),
+            (Base::Sqlite, Dies::Server, one("step.report", "before")),
+        ],
+        4,
+    );
+}
+
+#[test]
+fn kill_points_on_postgres() {
+    holdpoint_testkit::needs!("postgres");
+    story(Base::Postgres, Dies::Both, all(&REQUESTS));
+}
+
+/// Every name, before and after, on both databases, for each who may die: `make kill-points`.
+#[test]
+fn kill_points_full_matrix() {
+    if !full() {
+        return;
+    }
+    let mut stories = Vec::new();
+    for base in [Base::Sqlite, Base::Postgres] {
+        for dies in [Dies::Server, Dies::Worker, Dies::Both] {
+            for name in REQUESTS.iter().chain(&STEPS) {
+                stories.extend(points(name).into_iter().map(|point| (base, dies, vec![point])));
+            }
+        }
+    }
+    together(stories, 6);
+}
