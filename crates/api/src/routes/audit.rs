@@ -130,11 +130,18 @@ async fn entries(api: &Api, found: &[StoredFact]) -> Answer<Value> {
 #[utoipa::path(get, path = "/v1/ledger/export", tag = "review", responses((status = 200, description = "header, facts, checkpoint", content_type = "application/jsonl")))]
 pub async fn export(_: Reader, State(api): State<Api>) -> Answer<Response> {
     if api.store().checkpoint().await?.is_none() {
-        return Err(Problem::new(StatusCode::NOT_FOUND, "LED-001", "nothing is sealed yet", "facts are sealed within a second of their commit"));
+        return Err(Problem::new(
+            StatusCode::NOT_FOUND,
+            "LED-001",
+            "nothing is sealed yet",
+            "facts are sealed within a second of their commit",
+        ));
     }
     let cursor = api.store().export(api.engine().keys().list()).await?;
     // Piece by piece: a ledger may be larger than memory. What breaks on the way breaks the answer off.
-    let lines = futures_util::stream::try_unfold(cursor, |mut cursor| async move { Ok::<_, holdpoint_store::StoreError>(cursor.next_lines().await?.map(|lines| (lines, cursor))) });
+    let lines = futures_util::stream::try_unfold(cursor, |mut cursor| async move {
+        Ok::<_, holdpoint_store::StoreError>(cursor.next_lines().await?.map(|lines| (lines, cursor)))
+    });
     let mut response = axum::body::Body::from_stream(lines).into_response();
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/jsonl"));
     attachment(response.headers_mut(), "ledger.jsonl");

@@ -2,11 +2,12 @@
 
 use crate::problem::Answer;
 use crate::state::Api;
-use holdpoint_domain::gate::{Light, Report};
+use futures_util::{StreamExt as _, stream};
+use holdpoint_domain::kernel::ReleaseId;
 use holdpoint_domain::nouns::{Environment, Pipeline, Release, Run, Service, Slot};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use utoipa::IntoParams;
 
 #[derive(Deserialize, IntoParams)]
@@ -53,9 +54,10 @@ pub async fn view(api: &Api, ask: &Ask) -> Answer<Value> {
     let more = page.len() > limit;
     page.truncate(limit);
     let known = known(api).await?;
+    let reports = reports(api, &page, &known).await?;
     let mut rows = Vec::new();
     for service in &page {
-        let cells = cells(api, service, &places, &known).await?;
+        let cells = cells(service, &places, &known, &reports);
         let fits = ask.state.as_ref().is_none_or(|wanted| {
             cells.values().any(|cell| {
                 [cell.get("state"), cell.pointer("/next/verdict")].into_iter().flatten().any(|state| state.as_str() == Some(wanted))
@@ -86,16 +88,31 @@ async fn known(api: &Api) -> Answer<Known> {
     })
 }
 
-async fn cells(api: &Api, service: &Service, places: &[Environment], known: &Known) -> Answer<Map<String, Value>> {
+/// Stored reports by release and environment. As they are stored: a board of thousands of cells reads four members of each.
+type Reports = HashMap<(String, String), Value>;
+
+/// How many releases are looked up at once.
+const AT_ONCE: usize = 8;
+
+async fn reports(api: &Api, page: &[&Service], known: &Known) -> Answer<Reports> {
+    let wanted: Vec<ReleaseId> =
+        page.iter().filter_map(|service| known.next.get(&service.spec.name)).map(|release| release.id.clone()).collect();
+    let mut looked_up = stream::iter(wanted)
+        .map(|release| {
+            let api = api.clone();
+            async move { api.store().reports_of(api.project(), &release).await }
+        })
+        .buffer_unordered(AT_ONCE);
+    let mut found = Reports::new();
+    while let Some(stored) = looked_up.next().await {
+        found.extend(stored?.into_iter().map(|one| ((one.release, one.environment), one.body)));
+    }
+    Ok(found)
+}
+
+fn cells(service: &Service, places: &[Environment], known: &Known, reports: &Reports) -> Map<String, Value> {
     let mut cells = Map::new();
     let name = &service.spec.name;
-    let reports: BTreeMap<String, Report> = match known.next.get(name) {
-        Some(release) => {
-            let stored = api.store().reports_of(api.project(), &release.id).await?;
-            stored.into_iter().filter_map(|one| Some((one.environment, serde_json::from_value(one.body).ok()?))).collect()
-        }
-        None => BTreeMap::new(),
-    };
     let pipeline = known.pipelines.get(&service.spec.pipeline);
     for place in places.iter().map(|place| &place.spec.name) {
         if pipeline.is_none_or(|pipeline| pipeline.stage(place).is_none()) {
@@ -115,25 +132,32 @@ async fn cells(api: &Api, service: &Service, places: &[Environment], known: &Kno
             "since": running.map(|running| running.since), "state": state, "run": run,
         });
         super::release::drop_nulls(&mut cell);
-        if let (Some(next), Some(object)) = (next(known.next.get(name), place, &reports, slot), cell.as_object_mut()) {
+        if let (Some(next), Some(object)) = (next(known.next.get(name), place, reports, slot), cell.as_object_mut()) {
             object.insert("next".to_owned(), next);
         }
         cells.insert(place.clone(), cell);
     }
-    Ok(cells)
+    cells
 }
 
-fn next(release: Option<&Release>, place: &str, reports: &BTreeMap<String, Report>, slot: Option<&Slot>) -> Option<Value> {
+fn next(release: Option<&Release>, place: &str, reports: &Reports, slot: Option<&Slot>) -> Option<Value> {
     let release = release?;
     let there = slot.and_then(|slot| slot.running.as_ref()).and_then(|running| running.manifest_digest);
     if there.as_ref() == Some(release.manifest_digest()) || release.succeeded_in(place) {
         return None;
     }
-    let report = reports.get(place)?;
-    let (open, waiting, shut) = report.counts();
+    let report = reports.get(&(release.id.to_string(), place.to_owned()))?;
+    let gates = report.get("gates").and_then(Value::as_array)?;
+    let word = |value: &Value, name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned).unwrap_or_default();
+    let verdict = word(report, "verdict");
+    let count = |light: &str| gates.iter().filter(|gate| gate.get("state").and_then(Value::as_str) == Some(light)).count();
+    // The same choice as `Report::headline`: what waits for the stage before comes last.
+    let speaks = gates.iter().filter(|gate| verdict != "open" && word(gate, "state") == verdict);
+    let speaks = speaks.min_by_key(|gate| word(gate, "gate") == "previous");
     let mut next = json!({
-        "release": release.id, "version": release.manifest().version, "gates": {"open": open, "waiting": waiting, "shut": shut}, "verdict": report.verdict,
-        "headline": report.headline().filter(|_| report.verdict != Light::Open).map(|gate| format!("{}: {}", gate.title, gate.sentence)),
+        "release": release.id, "version": release.manifest().version, "verdict": verdict,
+        "gates": {"open": count("open"), "waiting": count("waiting"), "shut": count("shut")},
+        "headline": speaks.map(|gate| format!("{}: {}", word(gate, "title"), word(gate, "sentence"))),
         "run": slot.and_then(|slot| slot.held_by.clone()),
     });
     super::release::drop_nulls(&mut next);
