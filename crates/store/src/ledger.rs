@@ -113,6 +113,15 @@ impl Store {
         row.map(|row| row.count(0)).transpose()
     }
 
+    /// For a server that begins. An embedded database has one server: whoever led before has died, and need not be waited
+    /// for. Should it live after all, the grown epoch fences it. On PostgreSQL others may lead; nothing is done.
+    pub async fn nobody_leads(&self) -> Result<()> {
+        match self.db() {
+            crate::database::Db::Pg(_) => Ok(()),
+            _ => self.db().write("UPDATE o_leader SET until_us = 0", args![]).await.map(drop),
+        }
+    }
+
     /// Gives leadership up, so that another need not wait for its end.
     pub async fn resign(&self, name: &str, holder: &str) -> Result<()> {
         self.db().write("UPDATE o_leader SET until_us = 0 WHERE name = $1 AND holder = $2", args![name, holder]).await.map(drop)

@@ -160,6 +160,7 @@ impl Serve {
         let public = self.public_url.clone().unwrap_or_else(|| address.clone());
         let link = holdpoint_api::bootstrap(&engine).await?;
         let setup = link.map(|link| format!("{public}/setup#{}", link.token));
+        engine.store().nobody_leads().await?;
         let tasks = engine.run();
         let stop = CancellationToken::new();
         let hands = if self.no_worker { None } else { Some(tokio::spawn(worker::run(embedded(&self, &address, pool_key)?, stop.clone()))) };
