@@ -50,21 +50,28 @@ fn open_run(id: &str) -> Decision {
             by: None,
         },
     );
-    decision.actions.push(ActionChange::Enqueue(Action { run: id.to_owned(), step: "s0".to_owned(), pool: "default".to_owned(), not_before: None }));
+    decision.actions.push(ActionChange::Enqueue(Action {
+        run: id.to_owned(),
+        step: "s0".to_owned(),
+        pool: "default".to_owned(),
+        not_before: None,
+    }));
     decision
 }
 
 #[tokio::main]
 async fn main() {
     let args: Vec<String> = std::env::args().collect();
-    let (url, count, in_flight): (String, usize, usize) = (args[1].clone(), args[2].parse().expect("a number"), args[3].parse().expect("a number"));
+    let (url, count, in_flight): (String, usize, usize) =
+        (args[1].clone(), args[2].parse().expect("a number"), args[3].parse().expect("a number"));
     let folder = std::env::temp_dir().join(format!("holdpoint-bench-{}", std::process::id()));
     std::fs::create_dir_all(&folder).expect("a folder");
     let store = Store::open(&url, &folder.join("blobs")).await.expect("a store");
     let keys = Keys::load_or_make(&folder.join("keys"), "holdpoint/bench").expect("keys");
     let engine = Engine::new(store.clone(), keys, "default");
     let tasks = engine.run();
-    let service: ServiceSpec = serde_json::from_value(serde_json::json!({"service": "bench", "pipeline": "none", "components": {}})).expect("a service");
+    let service: ServiceSpec =
+        serde_json::from_value(serde_json::json!({"service": "bench", "pipeline": "none", "components": {}})).expect("a service");
     store
         .decide(&request("organisation.apply", vec![DocKey::new(Kind::Service, "bench")]), move |view: &View, _: Timestamp| {
             view.position(&DocKey::new(Kind::Service, "bench"))?;
@@ -82,7 +89,8 @@ async fn main() {
     let first: Arc<Mutex<Vec<f64>>> = Arc::default();
     let mut loops = Vec::new();
     for slot in 0..in_flight {
-        let (engine, store, next, ended, opened, first) = (engine.clone(), store.clone(), next.clone(), ended.clone(), opened.clone(), first.clone());
+        let (engine, store, next, ended, opened, first) =
+            (engine.clone(), store.clone(), next.clone(), ended.clone(), opened.clone(), first.clone());
         loops.push(tokio::spawn(async move {
             loop {
                 let n = next.fetch_add(1, Ordering::SeqCst);
@@ -93,7 +101,9 @@ async fn main() {
                 opened.lock().expect("no panic").insert(id.clone(), Instant::now());
                 let key = id.clone();
                 store
-                    .decide(&request("run.open", vec![DocKey::new(Kind::Run, id.as_str())]), move |_: &View, _: Timestamp| Ok(open_run(&key)))
+                    .decide(&request("run.open", vec![DocKey::new(Kind::Run, id.as_str())]), move |_: &View, _: Timestamp| {
+                        Ok(open_run(&key))
+                    })
                     .await
                     .expect("opened");
                 // Whatever pipeline is ready is worked on: five stages for each that was opened.

@@ -174,6 +174,11 @@ impl Engine {
     /// Renews a lease; false: it is no longer held, stop.
     pub async fn heartbeat(&self, attempt: &AttemptToken, token: u64) -> holdpoint_store::Result<bool> {
         let until = self.until().await?;
+        // The run turned back: the step is to stop, and its end is waited for.
+        let run = self.store().get::<Run>(&attempt.project, &attempt.run).await?;
+        if run.is_some_and(|run| run.unfinished().is_some_and(|step| step.id == attempt.step)) {
+            return Ok(false);
+        }
         if !self.store().extend_lease(&attempt.project, &attempt.run, &attempt.step, token, until).await? {
             return Ok(false);
         }

@@ -228,6 +228,9 @@ pub struct Run {
     pub steps: Vec<Step>,
     pub state: RunState,
     pub result: Option<RunResult>,
+    /// It turned back: from then on only the steps of its rollback count, also while it is held.
+    #[serde(default)]
+    pub turned: bool,
     /// Why it is held or rolled back.
     pub cause: Option<Cause>,
     /// Latest verdict of the comparison and the digest of the series it judged.
@@ -241,6 +244,11 @@ pub struct Run {
 }
 
 impl Run {
+    /// A forward step that a worker still holds after the run turned back: its end is waited for, so that nothing is
+    /// undone before it is known what there is to undo.
+    pub fn unfinished(&self) -> Option<&Step> {
+        self.steps.iter().find(|step| self.turned && step.forward && step.state == StepState::Leased)
+    }
     pub fn step(&self, id: &str) -> Option<&Step> {
         self.steps.iter().find(|step| step.id == id)
     }
@@ -249,7 +257,7 @@ impl Run {
     }
     /// The step whose turn it is: steps run one after another.
     pub fn current(&self) -> Option<&Step> {
-        let back = self.state == RunState::RollingBack || self.purpose == Purpose::Rollback;
+        let back = self.turned || self.purpose == Purpose::Rollback;
         self.steps.iter().filter(|step| step.forward != back).find(|step| !matches!(step.state, StepState::Done | StepState::Skipped))
     }
     /// Instances that this run's steps started.
@@ -274,6 +282,15 @@ impl Run {
                 })
             })
             .collect()
+    }
+    /// Out of a hold, in the direction it had; the cause of a rollback stays.
+    fn go_on(&mut self) {
+        if self.turned {
+            self.state = RunState::RollingBack;
+        } else {
+            self.state = RunState::Running;
+            self.cause = None;
+        }
     }
     fn finish(&mut self, step: &str, attempt: &str, outcome: &Outcome, log: Option<&Digest>, at: Timestamp) {
         let new_percent = self.new_percent;
@@ -338,6 +355,7 @@ impl Noun for Run {
             steps: steps.clone(),
             state: RunState::Running,
             result: None,
+            turned: false,
             cause: None,
             judged: None,
             new_percent: 0,
@@ -366,8 +384,7 @@ impl Noun for Run {
                     step.attempts.push(new);
                 }
                 if self.state == RunState::Held {
-                    self.state = RunState::Running;
-                    self.cause = None;
+                    self.go_on();
                 }
             }
             Fact::StepFinished { step, attempt, outcome, log, .. } => self.finish(step, attempt, outcome, log.as_ref(), at),
@@ -377,14 +394,16 @@ impl Noun for Run {
                 self.state = RunState::Held;
                 self.cause = Some(cause.clone());
             }
-            Fact::RunResumed { .. } => {
-                self.state = RunState::Running;
-                self.cause = None;
-            }
+            Fact::RunResumed { .. } => self.go_on(),
             Fact::RollbackDecided { cause, steps } => {
                 self.state = RunState::RollingBack;
+                self.turned = true;
                 self.cause = Some(cause.clone());
-                for step in self.steps.iter_mut().filter(|step| step.state == StepState::Pending) {
+                // A watch only looks: it needs no end.
+                let idle = |step: &Step| {
+                    step.state == StepState::Pending || (step.state == StepState::Leased && matches!(step.spec, StepSpec::Watch(_)))
+                };
+                for step in self.steps.iter_mut().filter(|step| idle(step)) {
                     step.state = StepState::Skipped;
                 }
                 self.steps.extend(steps.iter().cloned());

@@ -2,7 +2,7 @@
 
 use crate::gate::Question;
 use crate::nouns::{
-    Component, Environment, ExtraStep, Running, Service, ServiceSpec, Side, Stage, Step, StepSpec, Strategy, TestStep, WatchSpec,
+    Component, Environment, ExtraStep, Running, Service, ServiceSpec, Side, Stage, Step, StepSpec, Strategy, Test, TestStep, WatchSpec,
 };
 
 /// The steps of a deployment: migrations, new beside old, traffic, checks, tests, then the old one goes.
@@ -67,7 +67,13 @@ fn migrate(name: &str, component: &Component) -> Option<Step> {
     let spec = StepSpec::Command {
         argv: migrate.command.clone(),
         component: Some(name.to_owned()),
-        variables: component.env.clone(),
+        // A migration listens on nothing: what names a port is for instances only.
+        variables: component
+            .env
+            .iter()
+            .filter(|(_, value)| !value.contains("${port}"))
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect(),
         probe: migrate.probe.clone(),
         junit: None,
         timeout: migrate.timeout,
@@ -109,7 +115,9 @@ fn traffic(stage: &Stage, more: &[crate::nouns::Trigger], compare: bool, order: 
     for percent in percents {
         steps.extend(order.iter().map(|name| shift(name, percent, true)));
         let canary = rollout.strategy == Strategy::Canary && percent < 100;
-        if canary || (!triggers.is_empty() && percent == 100 && compare) {
+        // At 100 % there is nothing left to compare with: only a trigger with a threshold can still fire.
+        let guarded = triggers.iter().any(|trigger| trigger.test != Test::Canary);
+        if canary || (guarded && percent == 100 && compare) {
             let watch = WatchSpec {
                 new_percent: percent,
                 hold: rollout.hold,

@@ -38,6 +38,10 @@ pub(super) fn push(decision: &mut Decision, run: &mut Run, fact: Fact, now: Time
 fn settle(view: &View, decision: &mut Decision, run: &mut Run, id: &str, now: Timestamp) -> Result<(), Stop> {
     let Some(step) = run.step(id).cloned() else { return Ok(()) };
     decision.actions.push(ActionChange::Remove { run: run.id.to_string(), step: id.to_owned() });
+    if run.turned && step.forward {
+        // The run turned back while this step was out: whatever became of it, now it is known what to undo.
+        return go_on(view, decision, run, now);
+    }
     match step.state {
         StepState::Done => go_on(view, decision, run, now),
         StepState::Pending => {
@@ -77,7 +81,7 @@ fn settle(view: &View, decision: &mut Decision, run: &mut Run, id: &str, now: Ti
             };
             let cause =
                 Cause { code: "RBK-001".to_owned(), sentence: format!("{}: {reason}", step.title), facts: json!({"step": step.id}) };
-            if run.state == RunState::RollingBack || run.purpose == Purpose::Rollback {
+            if run.turned || run.purpose == Purpose::Rollback {
                 return finish(view, decision, run, RunResult::RollbackFailed, now);
             }
             turn_back(view, decision, run, cause, now)
@@ -89,7 +93,10 @@ fn settle(view: &View, decision: &mut Decision, run: &mut Run, id: &str, now: Ti
 /// Decides the rollback, or ends the run where there is nothing to undo.
 pub(super) fn turn_back(view: &View, decision: &mut Decision, run: &mut Run, cause: Cause, now: Timestamp) -> Result<(), Stop> {
     let steps = rollback::steps(run);
-    for step in run.steps.iter().filter(|step| matches!(step.state, StepState::Pending | StepState::Leased | StepState::Indeterminate)) {
+    let over = |step: &&crate::nouns::Step| {
+        matches!(step.state, StepState::Pending | StepState::Indeterminate) || matches!(step.spec, StepSpec::Watch(_))
+    };
+    for step in run.steps.iter().filter(over) {
         decision.actions.push(ActionChange::Remove { run: run.id.to_string(), step: step.id.clone() });
     }
     push(decision, run, Fact::RollbackDecided { cause, steps }, now);
@@ -98,18 +105,17 @@ pub(super) fn turn_back(view: &View, decision: &mut Decision, run: &mut Run, cau
 
 /// Queues the step whose turn it is, or ends the run.
 pub(super) fn go_on(view: &View, decision: &mut Decision, run: &mut Run, now: Timestamp) -> Result<(), Stop> {
-    if run.state == RunState::Held || run.state == RunState::Ended {
+    if run.state == RunState::Held || run.state == RunState::Ended || run.unfinished().is_some() {
         return Ok(());
     }
     if let Some(step) = run.current().cloned() {
         enqueue(decision, run, &step.id, &step.spec);
         return Ok(());
     }
-    let result = match (run.state, run.previous.is_some() || run.purpose == Purpose::Rollback) {
-        (RunState::RollingBack, true) => RunResult::RolledBack,
-        (RunState::RollingBack, false) => RunResult::Failed,
-        _ if run.purpose == Purpose::Rollback => RunResult::Succeeded,
-        _ => RunResult::Succeeded,
+    let result = match (run.turned, run.previous.is_some()) {
+        (true, true) => RunResult::RolledBack,
+        (true, false) => RunResult::Failed,
+        (false, _) => RunResult::Succeeded,
     };
     finish(view, decision, run, result, now)
 }

@@ -84,7 +84,7 @@ fn stop_new(run: &Run, touched: &dyn Fn(&Step) -> bool) -> Vec<Step> {
 pub fn decide(view: &View, run: &Run, cause: Cause, now: Timestamp) -> Result<Decision, Stop> {
     let mut decision = Decision::default();
     let mut next = run.clone();
-    if matches!(run.state, RunState::RollingBack | RunState::Ended) {
+    if run.turned || run.state == RunState::Ended {
         return Ok(Decision::unchanged(json!({"run": run.id, "state": run.state})));
     }
     progress::turn_back(view, &mut decision, &mut next, cause, now)?;
@@ -99,6 +99,14 @@ pub fn ask(view: &View, run: &str, id: &RunId, reason: Note, actor: &Actor, now:
     let run: Run = runs::get(view, run)?;
     if run.purpose == Purpose::Build {
         return Err(Refusal::new("RBK-002", "a build has nothing to roll back", "roll back a deployment").into());
+    }
+    if run.purpose == Purpose::Rollback && run.state != RunState::Ended {
+        return Err(Refusal::new(
+            "RBK-012",
+            format!("{} is a rollback on its way; turning it back would bring the bad version again", run.id),
+            "wait until it ends, then deploy the version you want by a release",
+        )
+        .into());
     }
     if run.state != RunState::Ended {
         let cause = Cause {

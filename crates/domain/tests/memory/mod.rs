@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 pub struct Memory {
     pub docs: BTreeMap<DocKey, (Doc, bool)>,
     pub facts: Vec<(DocKey, Fact)>,
+    times: Vec<Timestamp>,
     /// (run, step) -> pool
     pub queue: BTreeMap<(String, String), String>,
     pub now: Timestamp,
@@ -18,16 +19,13 @@ pub struct Memory {
 
 impl Memory {
     pub fn new(now: &str) -> Self {
-        Self { docs: BTreeMap::new(), facts: Vec::new(), queue: BTreeMap::new(), now: now.parse().expect("an instant") }
+        Self { docs: BTreeMap::new(), facts: Vec::new(), times: Vec::new(), queue: BTreeMap::new(), now: now.parse().expect("an instant") }
     }
 
     /// Runs a decision and commits it.
     pub fn decide(&mut self, decide: impl Fn(&View, Timestamp) -> Result<Decision, Stop>) -> Result<Value, Box<Refusal>> {
         self.now = self.now.checked_add(jiff::SignedDuration::from_millis(1)).expect("in range");
         let mut view = View::default();
-        for key in self.docs.keys() {
-            view.lock(key.clone());
-        }
         for _ in 0..8 {
             match decide(&view, self.now) {
                 Ok(decision) => return Ok(self.commit(decision)),
@@ -65,6 +63,7 @@ impl Memory {
             let position = old.map_or(0, |doc| doc.position) + 1;
             self.docs.insert(new.stream.clone(), (Doc { key: new.stream.clone(), position, state: next.state }, next.live));
             self.facts.push((new.stream, new.fact));
+            self.times.push(self.now);
         }
         for change in decision.actions {
             match change {
@@ -84,11 +83,28 @@ impl Memory {
         self.docs.get(&DocKey::new(kind, key)).map(|(doc, _)| doc.state.clone()).unwrap_or_default()
     }
 
+    /// Every fact with the instant of its commit.
+    #[allow(dead_code, reason = "each test binary uses its part of the harness")]
+    pub fn facts_with_time(&self) -> Vec<(DocKey, Fact, Timestamp)> {
+        self.facts.iter().zip(&self.times).map(|((stream, fact), at)| (stream.clone(), fact.clone(), *at)).collect()
+    }
+
+    #[allow(dead_code, reason = "each test binary uses its part of the harness")]
+    pub fn tail(&self, count: usize) -> Vec<String> {
+        self.facts
+            .iter()
+            .skip(self.facts.len().saturating_sub(count))
+            .map(|(stream, fact)| format!("{} {fact:?}", stream.stream()))
+            .collect()
+    }
+
+    #[allow(dead_code, reason = "each test binary uses its part of the harness")]
     pub fn names(&self) -> Vec<String> {
         self.facts.iter().map(|(_, fact)| fact.write().0).collect()
     }
 }
 
+#[allow(dead_code, reason = "each test binary uses its part of the harness")]
 pub fn person(id: &str) -> PersonId {
     format!("per_{id}").parse().expect("an id")
 }
