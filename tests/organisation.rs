@@ -13,6 +13,8 @@ pub struct Organisation {
     pub production: String,
     /// What the component declares besides run and health, one line each, indented by four.
     pub component: String,
+    /// How long an instance may take to become healthy.
+    pub patience: String,
     /// Names of windows that bind in production.
     pub windows: Vec<String>,
     /// Documents of their own.
@@ -27,6 +29,7 @@ impl Default for Organisation {
             production: "    gates:\n      tests: {suites: [unit], max-age: 7d}\n      approvals: [{role: release-manager, count: 1}]\n"
                 .to_owned(),
             component: String::new(),
+            patience: "10s".to_owned(),
             windows: Vec::new(),
             more: String::new(),
         }
@@ -113,8 +116,8 @@ impl Organisation {
     fn service_file(&self) -> String {
         format!(
             "service: {}\nowner: team-web\ntier: 2\npipeline: {}\ncomponents:\n  app:\n    run: [python3, -I, -S, \"${{artifact}}\", \"${{port}}\"]\n    \
-             health: {{path: /healthz, version: version}}\n    drain: 1s\n{}",
-            self.service, self.service, self.component
+             health: {{path: /healthz, version: version, timeout: {}}}\n    drain: 1s\n{}",
+            self.service, self.service, self.patience, self.component
         )
     }
 

@@ -3,3 +3,12 @@
 //! five seconds.
 
 mod ground;
+mod r1_3;
+mod r2_2;
+mod r2_4;
+mod r4_1;
+mod r5_1;
+mod r5_2;
+mod r7_1;
+mod r7_2;
+mod r7_5;
