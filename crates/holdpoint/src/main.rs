@@ -5,6 +5,7 @@
 
 mod client;
 mod commands;
+mod demo;
 mod out;
 
 use clap::{Parser, Subcommand};

@@ -1,0 +1,34 @@
+//! The dossier: exported, and verified by a program that knows only the root key.
+
+use crate::client::enc;
+use crate::demo::processes::tail;
+use crate::demo::scene::Scene;
+use crate::demo::tell::short;
+use crate::demo::work::text;
+use anyhow::{Context as _, anyhow};
+use serde_json::Value;
+use std::process::Command;
+use std::time::Duration;
+
+/// Exports and verifies the dossier of a release, and holds a changed copy to be refused.
+pub fn dossier(scene: &mut Scene, release: &str, version: &str) -> anyhow::Result<()> {
+    scene.tell.busy("exporting the dossier");
+    let bytes = scene.people.grace.bytes(&format!("/v1/releases/{}/dossier", enc(release)))?;
+    let file = scene.folder.join(format!("dossier-{version}.json"));
+    std::fs::write(&file, bytes)?;
+    let mut command = Command::new(std::env::current_exe()?);
+    command.args(["--json", "verify"]).arg(&file).arg("--root").arg(scene.folder.join("server/keys/root.pub"));
+    let answer = scene.folder.join("verified.json");
+    scene.processes.start("verify", command, &answer)?;
+    let status = scene.patience.until("the dossier to be verified", Duration::from_secs(60), Duration::from_millis(50), || Ok(scene.processes.ended("verify")))?;
+    let said = std::fs::read_to_string(&answer)?;
+    if !status.success() {
+        return Err(anyhow!("expected the dossier of {version} to verify offline, found {said}{}", tail(&scene.processes.log("verify"))));
+    }
+    let report: Value = serde_json::from_str(&said).with_context(|| format!("verify printed {said:?}"))?;
+    scene.tell.done(
+        "dossier",
+        format!("of {version} verified offline: {} facts, {} attestations, {} approvals, root {}", report["facts"], report["attestations"], report["approvals"], short(text(&report, "/root"))),
+    );
+    Ok(())
+}
