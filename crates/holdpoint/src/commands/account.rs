@@ -4,7 +4,7 @@ use super::Ended;
 use crate::client::{Client, Connection, enc, remember};
 use crate::out::{BadInput, Code, Out};
 use clap::{Args, Subcommand};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::io::BufRead as _;
 
 #[derive(Args)]
@@ -15,14 +15,41 @@ pub struct Login {
 
 #[derive(Subcommand)]
 pub enum Token {
-    /// Makes a token; it is shown once.
+    /// Makes a token; it is shown once. Asks for your password: a token cannot make tokens.
     Create {
+        /// Your handle.
+        handle: String,
         /// What it is for.
         name: String,
+        /// A service account that you own.
+        #[arg(long = "for", value_name = "HANDLE")]
+        account: Option<String>,
         /// Days until it expires.
         #[arg(long, default_value_t = 90)]
         days: u32,
     },
+}
+
+/// Reads a password from standard input.
+fn password(out: &Out, handle: &str, server: &str) -> anyhow::Result<String> {
+    if out.lively() {
+        eprint!("Password of {handle} at {server}: ");
+    }
+    let mut line = String::new();
+    std::io::stdin().lock().read_line(&mut line)?;
+    let line = line.trim_end_matches(['\n', '\r']);
+    if line.is_empty() {
+        return Err(BadInput("expected the password on standard input".to_owned()).into());
+    }
+    Ok(line.to_owned())
+}
+
+/// Opens a session, makes a token in it, and closes it.
+fn make_token(server: &str, handle: &str, password: &str, body: &Value) -> anyhow::Result<Value> {
+    let client = Client::sign_in(server, handle, password)?;
+    let made = client.post("/v1/tokens", body)?;
+    client.sign_out()?;
+    Ok(made)
 }
 
 #[derive(Subcommand)]
@@ -38,30 +65,22 @@ pub enum Person {
 impl Login {
     pub fn run(self, out: &Out, connection: &Connection) -> Ended {
         let server = connection.address()?;
-        if out.lively() {
-            eprint!("Password of {} at {server}: ", self.handle);
-        }
-        let mut password = String::new();
-        std::io::stdin().lock().read_line(&mut password)?;
-        let password = password.trim_end_matches(['\n', '\r']);
-        if password.is_empty() {
-            return Err(BadInput("expected the password on standard input".to_owned()).into());
-        }
-        // Only a session makes tokens; this one lives for the two calls.
-        let session = Client::new(&server, None)?.sign_in(&self.handle, password)?;
-        let made = session.post("/v1/tokens", &json!({"name": "command line"}))?;
-        session.call(reqwest::Method::DELETE, "/v1/session", &json!({}), &[])?;
-        let token = made["token"].as_str().unwrap_or_default();
-        let path = remember(&server, token)?;
-        out.result(&json!({"server": server, "handle": self.handle, "credentials": path}), || format!("signed in as {}; the token is in {}", self.handle, path.display()));
+        let password = password(out, &self.handle, &server)?;
+        let made = make_token(&server, &self.handle, &password, &json!({"name": "command line", "days": 90}))?;
+        let path = remember(&server, made["token"].as_str().unwrap_or_default())?;
+        out.result(&json!({"server": server, "handle": self.handle, "credentials": path}), || {
+            format!("signed in as {}; the token is in {}", self.handle, path.display())
+        });
         Ok(Code::Done)
     }
 }
 
 impl Token {
     pub fn run(self, out: &Out, connection: &Connection) -> Ended {
-        let Token::Create { name, days } = self;
-        let made = connection.client()?.post("/v1/tokens", &json!({"name": name, "days": days}))?;
+        let Token::Create { handle, name, account, days } = self;
+        let server = connection.address()?;
+        let password = password(out, &handle, &server)?;
+        let made = make_token(&server, &handle, &password, &json!({"name": name, "for": account, "days": days}))?;
         out.result(&made, || made["token"].as_str().unwrap_or_default().to_owned());
         Ok(Code::Done)
     }
