@@ -282,7 +282,7 @@ fn cast(client: &Client, out: &Out, vote: &Vote, approve: bool) -> Ended {
     if !vote.yes && !out.confirm(&format!("{verb} exactly this?")) {
         return Err(BadInput(format!("nothing was sent: confirm with --yes that you have seen what you {}", verb.to_lowercase())).into());
     }
-    let body = json!({"environment": vote.environment, "manifest_digest": report["manifest_digest"], "evidence_root": report["evidence_root"], "comment": vote.comment});
+    let body = json!({"environment": vote.environment, "manifest_digest": report["manifest_digest"], "evidence_root": report["evidence_root"], "comment": vote.comment.clone().unwrap_or_default()});
     let door = if approve { "approvals" } else { "rejections" };
     let done = client.post(&format!("/v1/releases/{id}/{door}"), &body)?;
     out.result(&done, || format!("{} for {}", if approve { "approved" } else { "rejected" }, vote.environment));
