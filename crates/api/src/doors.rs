@@ -7,7 +7,8 @@ use crate::state::Api;
 use axum::extract::{FromRequestParts, Path};
 use holdpoint_domain::kernel::{AccountKind, Actor, PersonId, Via};
 use holdpoint_domain::nouns::Person;
-use holdpoint_store::{AttemptToken, PersonRow};
+use holdpoint_engine::protocol::Attempt;
+use holdpoint_store::PersonRow;
 use http::request::Parts;
 use http::{HeaderMap, Method, StatusCode, header};
 use std::collections::{BTreeMap, BTreeSet};
@@ -53,7 +54,7 @@ pub struct Depot;
 /// Whoever reads bytes: a worker or anybody who is signed in.
 pub struct DepotReader;
 /// A worker, by the secret of one attempt.
-pub struct AttemptSecret(pub AttemptToken);
+pub struct AttemptSecret(pub Attempt);
 /// No credential is needed, and none is looked at.
 pub struct Anyone;
 
@@ -83,7 +84,7 @@ fn bearer(headers: &HeaderMap) -> Answer<Option<&str>> {
     }
     let text = value.to_str().map_err(|_| Problem::not_signed_in())?;
     let (scheme, secret) = text.split_once(' ').ok_or_else(Problem::not_signed_in)?;
-    let fits = scheme.eq_ignore_ascii_case("bearer") && (16..=256).contains(&secret.len()) && secret.bytes().all(|b| b.is_ascii_graphic());
+    let fits = scheme.eq_ignore_ascii_case("bearer") && (16..=1024).contains(&secret.len()) && secret.bytes().all(|b| b.is_ascii_graphic());
     if fits { Ok(Some(secret)) } else { Err(Problem::not_signed_in()) }
 }
 
@@ -223,7 +224,7 @@ impl FromRequestParts<Api> for AttemptSecret {
         let secret = bearer(&parts.headers)?.map(str::to_owned).ok_or_else(Problem::not_signed_in)?;
         let Path(names) = Path::<BTreeMap<String, String>>::from_request_parts(parts, api).await.map_err(|_| Problem::not_signed_in())?;
         let attempt = names.get("attempt").cloned().unwrap_or_default();
-        let found = api.engine().attempt_by_secret(&attempt, &secret).await?;
+        let found = api.engine().attempt_by_secret(&attempt, &secret);
         found.filter(|row| row.project == api.project()).map(AttemptSecret).ok_or_else(Problem::not_signed_in)
     }
 }

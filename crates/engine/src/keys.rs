@@ -3,6 +3,7 @@
 //! `verify` trusts the root only. The root's private half may be taken away once the list is signed; it is needed again
 //! only to list another key.
 
+use holdpoint_seal::digest::Digest;
 use holdpoint_seal::dsse::Envelope;
 use holdpoint_seal::keylist::{KeyList, KeyRole, ListedKey, VerifiedKeyList};
 use holdpoint_seal::keys::{PublicKey, SigningKey};
@@ -22,6 +23,7 @@ pub struct Keys {
     /// The signed list, as it goes into dossiers.
     list: Vec<u8>,
     origin: String,
+    mac_key: Digest,
 }
 
 /// Why keys cannot be used.
@@ -59,7 +61,9 @@ impl Keys {
         let server = SigningKey::from_pem(&text(&server_file)?).map_err(|why| fault(&server_file, &why))?;
         let list = read(&list_file)?;
         let opened = VerifiedKeyList::open(&list, &root).map_err(|why| fault(&list_file, &why))?;
-        Ok(Keys { root, server, origin: opened.list().log.clone(), list })
+        let secret = server.to_pem().map_err(|why| fault(&server_file, &why))?;
+        let mac_key = Digest::of_parts(&[b"holdpoint-attempt/1\n", secret.expose().as_bytes()]);
+        Ok(Keys { root, server, origin: opened.list().log.clone(), list, mac_key })
     }
     /// What verifiers trust.
     pub fn root(&self) -> &PublicKey {
@@ -76,6 +80,19 @@ impl Keys {
     /// Name of the log.
     pub fn origin(&self) -> &str {
         &self.origin
+    }
+    /// HMAC-SHA-256 (RFC 2104) with a key that only this server's key gives: for secrets that are checked, not stored.
+    pub fn mac(&self, message: &[u8]) -> Digest {
+        const BLOCK: usize = 64;
+        let pad = |byte: u8| {
+            let mut block = [byte; BLOCK];
+            for (one, key) in block.iter_mut().zip(self.mac_key.as_bytes()) {
+                *one ^= key;
+            }
+            block
+        };
+        let inner = Digest::of_parts(&[&pad(0x36), message]);
+        Digest::of_parts(&[&pad(0x5c), inner.as_bytes()])
     }
     /// Signs a statement as the server's own evidence.
     pub fn attest(&self, statement: &Statement) -> Result<Vec<u8>, String> {

@@ -1,13 +1,13 @@
 //! What workers ask for and report: leases, heartbeats, outcomes. The HTTP routes only carry these calls.
 
+use crate::Engine;
 use crate::resolve::{self, Known};
-use crate::{Engine, random_id};
 use holdpoint_domain::kernel::{Actor, DocKey, Timestamp};
 use holdpoint_domain::nouns::{Environment, Outcome, Release, Run, Service, StepSpec};
 use holdpoint_domain::orchestration::runs;
 use holdpoint_executors::spec::{Outcome as Told, Spec};
 use holdpoint_seal::digest::Digest;
-use holdpoint_store::{AttemptToken, QueuedAction, Request, StoreError};
+use holdpoint_store::{QueuedAction, Request, StoreError};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,6 +15,15 @@ use std::time::Duration;
 
 /// Length of a lease; a worker renews it well before.
 pub const LEASE: Duration = Duration::from_secs(15);
+
+/// What an attempt's secret is for.
+#[derive(Debug, Clone)]
+pub struct Attempt {
+    pub project: String,
+    pub attempt: String,
+    pub run: String,
+    pub step: String,
+}
 
 /// A granted lease, as the worker gets it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -71,17 +80,7 @@ impl Engine {
                 return Ok(None);
             }
         };
-        let secret = format!("{}{}", random_id(), random_id());
-        let until = self.until().await?;
-        let row = AttemptToken {
-            attempt: attempt.clone(),
-            hash: Digest::of(secret.as_bytes()).to_string(),
-            project: self.project().to_owned(),
-            run: run.id.to_string(),
-            step: step.id.clone(),
-            until,
-        };
-        self.store().put_attempt_token(&row).await?;
+        let secret = self.secret(&attempt, run.id.as_str(), &step.id);
         Ok(Some(Lease {
             attempt,
             secret,
@@ -165,31 +164,43 @@ impl Engine {
         Ok(started)
     }
 
-    /// Whose secret this is, while its lease holds.
-    pub async fn attempt_by_secret(&self, attempt: &str, secret: &str) -> holdpoint_store::Result<Option<AttemptToken>> {
-        let hash = Digest::of(secret.as_bytes()).to_string();
-        Ok(self.store().attempt_token(attempt).await?.filter(|row| row.hash == hash))
+    /// The secret of an attempt: what it is for, with a code that only this server's key makes. Nothing is stored, so a
+    /// lease is one commit; whether the lease still holds is the fencing token's to say.
+    fn secret(&self, attempt: &str, run: &str, step: &str) -> String {
+        let message = format!("{}\n{attempt}\n{run}\n{step}", self.project());
+        format!("hpa_{}.{}", hex::encode(&message), self.keys().mac(message.as_bytes()).hex())
+    }
+
+    /// Whose secret this is.
+    pub fn attempt_by_secret(&self, attempt: &str, secret: &str) -> Option<Attempt> {
+        let (message, code) = secret.strip_prefix("hpa_")?.split_once('.')?;
+        let message = hex::decode(message).ok()?;
+        // Digests are compared, not the codes: how far two of them agree says nothing about the code.
+        if Digest::of(self.keys().mac(&message).hex().as_bytes()) != Digest::of(code.as_bytes()) {
+            return None;
+        }
+        let text = String::from_utf8(message).ok()?;
+        let mut parts = text.split('\n').map(str::to_owned);
+        let found = Attempt { project: parts.next()?, attempt: parts.next()?, run: parts.next()?, step: parts.next()? };
+        (found.attempt == attempt && found.project == self.project()).then_some(found)
     }
 
     /// Renews a lease; false: it is no longer held, stop.
-    pub async fn heartbeat(&self, attempt: &AttemptToken, token: u64) -> holdpoint_store::Result<bool> {
+    pub async fn heartbeat(&self, attempt: &Attempt, token: u64) -> holdpoint_store::Result<bool> {
         let until = self.until().await?;
         // The run turned back: the step is to stop, and its end is waited for.
         let run = self.store().get::<Run>(&attempt.project, &attempt.run).await?;
         if run.is_some_and(|run| run.unfinished().is_some_and(|step| step.id == attempt.step)) {
             return Ok(false);
         }
-        if !self.store().extend_lease(&attempt.project, &attempt.run, &attempt.step, token, until).await? {
-            return Ok(false);
-        }
-        self.store().extend_attempt_token(&attempt.attempt, until).await
+        self.store().extend_lease(&attempt.project, &attempt.run, &attempt.step, token, until).await
     }
 
     /// A worker's outcome. First what it proves becomes evidence, then the step ends: told again after a crash in
     /// between, both count once.
     pub async fn outcome(
         &self,
-        attempt: &AttemptToken,
+        attempt: &Attempt,
         token: u64,
         told: Told,
         not_started: bool,

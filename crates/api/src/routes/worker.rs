@@ -9,7 +9,7 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use holdpoint_executors::spec::Outcome;
 use holdpoint_seal::digest::Digest;
-use holdpoint_store::AttemptToken;
+use holdpoint_engine::protocol::Attempt;
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -32,7 +32,7 @@ const WAIT_MAX_MS: u64 = 30_000;
 pub const LOG_MAX: u64 = 64 << 20;
 const PIECE_MAX: usize = 1 << 20;
 
-fn stale(attempt: &AttemptToken) -> Problem {
+fn stale(attempt: &Attempt) -> Problem {
     Problem::new(
         StatusCode::CONFLICT,
         "ORC-006",
