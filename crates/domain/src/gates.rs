@@ -13,7 +13,7 @@ pub const GATES: &[Gate] = &[
     orchestration::definition::GATE,
     build::provenance::GATE,
     build::scan::GATE,
-    validation::tests::GATE,
+    validation::results::GATE,
     orchestration::previous::GATE,
     governance::approvals::GATE,
     governance::freezes::GATE,

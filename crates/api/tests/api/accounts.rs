@@ -1,3 +1,5 @@
+//! Accounts: one-time links, sessions, tokens, roles that are taken away.
+
 use crate::bed::{Bed, PASSWORD};
 use reqwest::Method;
 use serde_json::json;

@@ -1,3 +1,5 @@
+//! The OpenAPI document: golden, and the same as what the router serves.
+
 use std::path::Path;
 
 /// The description in the repository is the one that the types give. `HOLDPOINT_BLESS=1` writes it anew.

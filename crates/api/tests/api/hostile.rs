@@ -1,3 +1,5 @@
+//! Hostile input at every door: malformed, huge, confusing, marked up.
+
 use crate::bed::{Bed, release};
 use reqwest::Method;
 use serde_json::{Value, json};

@@ -1,3 +1,5 @@
+//! Releases: made, amended, shown with what stands in their way.
+
 use crate::bed::{Bed, release};
 use reqwest::Method;
 use serde_json::{Value, json};

@@ -1,3 +1,5 @@
+//! Votes: nobody approves what they wrote, by whatever door they come.
+
 use crate::bed::{Bed, Caller, release};
 use reqwest::Method;
 use serde_json::{Value, json};

@@ -1,3 +1,5 @@
+//! Work: what a worker is given, tells, and may not do.
+
 use crate::bed::{Bed, Caller, release};
 use holdpoint_seal::digest::Digest;
 use reqwest::Method;
@@ -110,7 +112,7 @@ async fn a_deployment_is_shown_while_it_goes_and_after() {
     assert!(view["steps"][0]["waiting_for"].as_str().is_some_and(|text| text.contains("pool default")), "{view:#}");
     for _ in 0..view["steps"].as_array().map_or(0, Vec::len) {
         let lease = worker.post("/v1/worker/lease", &json!({"pool": "default", "worker": "w/0", "wait_ms": 5000})).await.ok();
-        let outputs = json!({"instances": [{"name": "orders-1", "address": "127.0.0.1:4999"}]});
+        let outputs = json!({"instances": [{"name": "orders-1", "address": "127.0.0.1:0"}]});
         let outcome = json!({"token": lease["token"], "outcome": {"outcome": "done", "outputs": outputs}});
         let path = format!("/v1/worker/attempts/{}/outcome", lease["attempt"].as_str().expect("an attempt"));
         bed.with(lease["secret"].as_str().expect("a secret")).post(&path, &outcome).await.ok();

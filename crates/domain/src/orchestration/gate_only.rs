@@ -54,6 +54,7 @@ pub fn report(view: &View, told: &Deployed) -> Result<Decision, Stop> {
     if !matches!(told.result.as_str(), "succeeded" | "failed") {
         return Err(Refusal::new("GTE-002", format!("{:?} is no result", told.result), "say succeeded or failed").into());
     }
+    observed(view, told)?;
     let key = Slot::key_of(&told.environment, &told.service);
     // The stream may be new; asking for it makes that known.
     let _slot: Option<Slot> = view.get(&key)?;
@@ -72,4 +73,34 @@ pub fn report(view: &View, told: &Deployed) -> Result<Decision, Stop> {
         },
     );
     Ok(decision)
+}
+
+/// What runs must be what is said to have been deployed: the digest, or the version of the release that contains it. After
+/// a failure anything may run.
+fn observed(view: &View, told: &Deployed) -> Result<(), Stop> {
+    let Some(observed) = told.observed.as_ref().filter(|_| told.result == "succeeded") else { return Ok(()) };
+    let expected = if observed.starts_with("sha256:") {
+        told.digest.to_string()
+    } else {
+        match release_of(view, &told.service, &told.digest) {
+            Ok(release) => release.manifest().version.clone(),
+            // Of bytes that no open release contains no version is known.
+            Err(Stop::Refused(_)) => return Ok(()),
+            Err(other) => return Err(other),
+        }
+    };
+    if *observed == expected {
+        return Ok(());
+    }
+    Err(Refusal::new(
+        "GTE-003",
+        format!(
+            "{} in {} was reported as deployed, and what runs there says that it is {observed:?}, not {expected}",
+            told.digest.short(),
+            told.environment
+        ),
+        "report what runs, or report the deployment as failed",
+    )
+    .with(json!({"observed": observed, "expected": expected}))
+    .into())
 }

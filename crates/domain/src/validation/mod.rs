@@ -1,2 +1,2 @@
 //! Testing and validation: test results as evidence.
-pub mod tests;
+pub mod results;
