@@ -337,7 +337,7 @@ export interface Envelope {
   prev: string
   type: string
   v: number
-  at: Instant
+  at: number
   actor: string
   via: string
   body_digest: Digest
@@ -345,6 +345,8 @@ export interface Envelope {
 
 export interface LedgerEntry {
   index: number
+  /** RFC 3339; the envelope has the same instant in microseconds, because that is what is hashed. */
+  at: string
   leaf: Digest
   envelope: Envelope
   body?: unknown

@@ -23,7 +23,7 @@ export function Entries({ entries, empty }: { entries: LedgerEntry[]; empty: Rea
             </Link>
           ),
         },
-        { head: 'When', cell: (entry) => <When at={entry.envelope.at} /> },
+        { head: 'When', cell: (entry) => <When at={entry.at} /> },
         { head: 'What', cell: (entry) => entry.envelope.type },
         { head: 'Stream', kind: 'wide', cell: (entry) => <Link to={`/audit?stream=${encodeURIComponent(entry.envelope.stream)}`}>{entry.envelope.stream}</Link> },
         { head: 'Who', cell: (entry) => entry.actor_name ?? entry.envelope.actor },

@@ -45,7 +45,7 @@ function View({ entry, size }: { entry: LedgerEntry; size: number }) {
       <Heading title={`Entry ${entry.index}: ${envelope.type}`} />
       <Facts
         facts={[
-          ['When', <When key="w" at={envelope.at} />],
+          ['When', <When key="w" at={entry.at} />],
           ['Who', entry.actor_name ?? envelope.actor],
           ['Through', envelope.via],
           ['Stream', <Link key="s" to={`/audit?stream=${encodeURIComponent(envelope.stream)}`}>{envelope.stream}</Link>],
