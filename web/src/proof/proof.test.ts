@@ -58,12 +58,12 @@ describe('an entry', () => {
   const digest = (text: string) => asDigest(h(Buffer.from(text)))
   const envelope = {
     project: 'default', stream: 'release/rel_1', position: 3, prev: '', type: 'ApprovalGiven', v: 1,
-    at: '2026-11-24T13:02:00Z', actor: 'per_1', via: 'session', body_digest: digest(canonical(body)),
+    at: 1795525320000000, actor: 'per_1', via: 'session', body_digest: digest(canonical(body)),
   }
   const leaf = h(new Uint8Array([0]), Buffer.from(canonical(envelope)))
   const other = h(new Uint8Array([9]))
   const root = h(one, other, leaf)
-  const entry: LedgerEntry = { index: 1, leaf: asDigest(leaf), envelope, body }
+  const entry: LedgerEntry = { index: 1, at: '2026-11-24T13:02:00Z', leaf: asDigest(leaf), envelope, body }
   const proof = { type: 'inclusion' as const, leafIndex: 1, treeSize: 2, leafHash: '', rootHash: '', hashes: [Buffer.from(other).toString('base64')] }
   const checkpoint = { size: 2, root: asDigest(root) }
 
