@@ -71,3 +71,28 @@ fn the_server_starts_answers_and_comes_back_after_a_kill() {
     root.get("/v1/me").ok();
     server.check_ledger(&root);
 }
+
+/// Somebody without a session is asked to sign in, and is then where they wanted to go.
+#[test]
+fn a_stranger_signs_in() {
+    needs!("chromium");
+    let server = Holdpoint::start();
+    server.administrator();
+    let browser = Browser::start();
+    let page = browser.page(server.url());
+    page.goto("/freezes");
+    page.sees_element("heading", "Sign in");
+    // That nobody was signed in is no fault of the page's.
+    _ = page.problems();
+    page.portrait("sign-in");
+    page.viewport(320, 700);
+    page.is_sound();
+    page.viewport(1440, 900);
+    page.fill("Handle", "root");
+    page.fill("Password", "not the password");
+    page.press("Enter");
+    page.sees("handle or password is wrong");
+    page.fill("Password", holdpoint_testkit::holdpoint::PASSWORD);
+    page.press("Enter");
+    page.sees_element("heading", "Freezes");
+}

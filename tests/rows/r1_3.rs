@@ -5,7 +5,8 @@ use holdpoint_tests::{Organisation, Program, SOON, World};
 use serde_json::json;
 
 /// Open for one minute a year, at six in the morning of a summer's day in Berlin: that is 04:00 UTC, not 05:00.
-const SUMMER: &str = "window: summer\nkind: allow\nrule: FREQ=YEARLY\nstart: \"2020-07-01T06:00:00\"\nduration: PT1M\nzone: Europe/Berlin\n";
+const SUMMER: &str =
+    "window: summer\nkind: allow\nrule: FREQ=YEARLY\nstart: \"2020-07-01T06:00:00\"\nduration: PT1M\nzone: Europe/Berlin\n";
 /// Always.
 const ALWAYS: &str = "window: always\nkind: allow\nrule: FREQ=DAILY\nstart: \"2020-01-01T00:00:00\"\nduration: PT24H\n";
 const NEVER: &str = "window: audit\nkind: deny\nrule: FREQ=DAILY\nstart: \"2020-01-01T00:00:00\"\nduration: PT24H\n";
@@ -19,10 +20,25 @@ fn cli_says_when_it_opens() {
     let world = World::with(with(&["summer"], SUMMER));
     let release = world.bare_release(&Program::new("1.0.0"));
     let said = world.cli("mary").run(["gate", "explain", &release.id, "production"]).code(1).stdout;
-    assert!(said.contains("WIN-001 outside \"summer\"") && said.contains("-07-01 06:00 Europe/Berlin") && said.contains("-07-01T04:00:00Z"), "{said}");
+    assert!(
+        said.contains("WIN-001 outside \"summer\"") && said.contains("-07-01 06:00 Europe/Berlin") && said.contains("-07-01T04:00:00Z"),
+        "{said}"
+    );
     world.cli("mary").run(["gate", "explain", &release.id, "test"]).code(0);
     // The same by the offline calculator, from the file alone.
-    let args = ["--json", "calendar", "expand", "--rule", "FREQ=YEARLY", "--start", "2020-07-01T06:00:00", "--zone", "Europe/Berlin", "--limit", "30"];
+    let args = [
+        "--json",
+        "calendar",
+        "expand",
+        "--rule",
+        "FREQ=YEARLY",
+        "--start",
+        "2020-07-01T06:00:00",
+        "--zone",
+        "Europe/Berlin",
+        "--limit",
+        "30",
+    ];
     let expanded = world.cli("mary").run(args).code(0).stdout;
     let next = world.gates(&release, "production")["next_start"].as_str().unwrap_or_default().to_owned();
     assert!(expanded.contains(&next[..16]) || expanded.contains(&next[..10]), "{next}: {expanded}");

@@ -86,7 +86,10 @@ fn cli_builds_with_provenance_and_traces_back() {
     let envelope = listed["evidence"][0]["digest"].as_str().unwrap_or_default().to_owned();
     let envelope: Value = world.api("mary").get(&format!("/v1/evidence/{envelope}")).value();
     let statement = decoded(envelope["payload"].as_str().unwrap_or_default());
-    assert!(statement.contains("https://slsa.dev/provenance/v1") && statement.contains(&commit) && statement.contains(&digest[7..]), "{statement}");
+    assert!(
+        statement.contains("https://slsa.dev/provenance/v1") && statement.contains(&commit) && statement.contains(&digest[7..]),
+        "{statement}"
+    );
     let release = seal(&world, "1.1.0", &digest);
     world.approve("grace", &release, "production");
     world.deployed("grace", &release, "production");
@@ -183,5 +186,8 @@ fn refuses_what_nobody_here_built() {
     ask("main").refused("BLD-002");
     let run = ask(&"1".repeat(40)).ok()["run"].as_str().unwrap_or_default().to_owned();
     assert_ne!(world.ended(&run)["result"], "succeeded");
-    world.api("mary").post("/v1/builds", &json!({"service": "web", "component": "app", "repository": "/", "commit": commit})).refused("AUTH-003");
+    world
+        .api("mary")
+        .post("/v1/builds", &json!({"service": "web", "component": "app", "repository": "/", "commit": commit}))
+        .refused("AUTH-003");
 }

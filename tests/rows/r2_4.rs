@@ -23,7 +23,10 @@ fn cli_a_scan_over_the_budget_shuts() {
     add(&world, &release, "weasel", 3, 0);
     let gate = world.gate(&release, "production", "scan");
     assert_eq!((gate["state"].as_str(), gate["code"].as_str()), (Some("shut"), Some("SCAN-002")), "{gate:#}");
-    assert!(gate["sentence"].as_str().unwrap_or_default().contains("2 findings above the budget (error: 3 found, 1 allowed) weasel"), "{gate:#}");
+    assert!(
+        gate["sentence"].as_str().unwrap_or_default().contains("2 findings above the budget (error: 3 found, 1 allowed) weasel"),
+        "{gate:#}"
+    );
     add(&world, &release, "weasel", 1, 0);
     assert_eq!(world.gate(&release, "production", "scan")["state"], "open");
     world.deployed("grace", &release, "production");

@@ -62,7 +62,9 @@ fn api_tests_of_a_stage_are_evidence() {
 /// When a stage's own tests fail, the version does not stay.
 #[test]
 fn api_failing_tests_of_a_stage_turn_back() {
-    let broken = "    gates: {previous: false}\n    tests: [{name: smoke, suite: smoke, junit: smoke.xml, command: [sh, -c, \"exit 1\"]}]\n".to_owned();
+    let broken =
+        "    gates: {previous: false}\n    tests: [{name: smoke, suite: smoke, junit: smoke.xml, command: [sh, -c, \"exit 1\"]}]\n"
+            .to_owned();
     let mut world = World::with(Organisation::open());
     world.deployed("ada", &world.bare_release(&Program::new("1.0.0")), "test");
     world.reorganise(|organisation| organisation.test = broken);

@@ -92,6 +92,9 @@ fn page_completes_an_approval_by_keyboard() {
     page.press("Enter");
     page.sees("Gates before production");
     page.portrait("release");
+    page.viewport(320, 700);
+    page.is_sound();
+    page.viewport(1440, 900);
     tab_to(&page, "Approvals 0", 80);
     page.press("Enter");
     page.sees("Your word on production");
@@ -144,7 +147,8 @@ fn refuses_authors_strangers_machines_and_what_was_not_shown() {
     let path = format!("/v1/releases/{}/approvals", release.id);
     let report = world.gates(&release, "production");
     let body = |change: Option<(&str, Value)>| {
-        let mut body = json!({"environment": "production", "manifest_digest": report["manifest_digest"], "evidence_root": report["evidence_root"]});
+        let mut body =
+            json!({"environment": "production", "manifest_digest": report["manifest_digest"], "evidence_root": report["evidence_root"]});
         if let Some((name, value)) = change {
             body[name] = value;
         }

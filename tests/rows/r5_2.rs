@@ -8,7 +8,8 @@ const UNTIL: &str = "2099-12-31T00:00:00Z";
 
 /// Before anything of a deployment touches users there is time to declare a freeze.
 fn slow() -> Organisation {
-    let production = "    gates: {previous: false}\n    steps-before: [{name: wait, idempotent: true, command: [sleep, \"0.5\"]}]\n".to_owned();
+    let production =
+        "    gates: {previous: false}\n    steps-before: [{name: wait, idempotent: true, command: [sleep, \"0.5\"]}]\n".to_owned();
     Organisation { production, ..Organisation::open() }
 }
 
@@ -54,7 +55,10 @@ fn cli_declares_and_a_deployment_is_refused() {
     let freeze = world.cli("grace").run(args).code(0).json()["freeze"].as_str().unwrap_or_default().to_owned();
     let path = format!("/v1/releases/{}/deployments", release.id);
     let problem = world.api("grace").post(&path, &json!({"environment": "production"})).refused("ORC-005");
-    assert!(problem["detail"].as_str().unwrap_or_default().contains("\"quarter close\" until Thu 2099-12-31 01:00 Europe/Berlin"), "{problem:#}");
+    assert!(
+        problem["detail"].as_str().unwrap_or_default().contains("\"quarter close\" until Thu 2099-12-31 01:00 Europe/Berlin"),
+        "{problem:#}"
+    );
     assert_eq!(problem["facts"]["next_start"], UNTIL);
     // Only where it was declared.
     world.deployed("ada", &release, "test");

@@ -53,7 +53,8 @@ fn api_a_killed_server_loses_and_repeats_nothing() {
 #[test]
 fn api_production_waits_for_a_named_person() {
     let automatic = "    promotion: automatic\n    gates: {previous: false}\n".to_owned();
-    let world = World::with(Organisation { test: automatic, production: "    gates: {previous: true}\n".to_owned(), ..Organisation::default() });
+    let world =
+        World::with(Organisation { test: automatic, production: "    gates: {previous: true}\n".to_owned(), ..Organisation::default() });
     let release = world.bare_release(&Program::new("1.0.0"));
     eventually("the promoter deploys to test", SOON, || (world.view(&release)["environments"][0]["state"] == "succeeded").then_some(()));
     assert_eq!(world.gates(&release, "production")["verdict"], "open");
@@ -77,6 +78,9 @@ fn page_shows_board_and_run() {
     page.sees_element("link", "web 1.0.0 in test");
     page.sees_element("link", "Gates of web 1.0.0 before production");
     page.portrait("board");
+    page.viewport(320, 700);
+    page.is_sound();
+    page.viewport(1440, 900);
     page.goto(&format!("/runs/{}", run["id"].as_str().unwrap_or_default()));
     page.sees("web 1.0.0 → test");
     page.sees("Succeeded");
@@ -100,7 +104,8 @@ fn refuses_what_no_stage_or_person_allows() {
     let closed: Vec<&str> = refused["facts"]["gates"].as_array().into_iter().flatten().filter_map(|gate| gate["code"].as_str()).collect();
     assert!(closed.contains(&"ORC-002") && closed.contains(&"GOV-001"), "{closed:?}");
     // Who may not promote.
-    let deploy = |who: &str| world.api(who).post(&format!("/v1/releases/{}/deployments", release.id), &serde_json::json!({"environment": "test"}));
+    let deploy =
+        |who: &str| world.api(who).post(&format!("/v1/releases/{}/deployments", release.id), &serde_json::json!({"environment": "test"}));
     deploy("mary").refused("AUTH-003");
     deploy("robot").refused("AUTH-003");
     assert!(world.runs(&release, "test").is_empty());

@@ -43,7 +43,13 @@ fn api_a_defect_is_seen_and_taken_back() {
     assert!(world.processes(&bad()).is_empty());
     assert_eq!(world.processes(&Program::new("1.0.0")).len(), 1);
     // Traffic first, then a check, then the instances; and why.
-    let way: Vec<&str> = run["steps"].as_array().into_iter().flatten().filter(|step| step["rollback"] == true).filter_map(|step| step["id"].as_str()).collect();
+    let way: Vec<&str> = run["steps"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter(|step| step["rollback"] == true)
+        .filter_map(|step| step["id"].as_str())
+        .collect();
     assert_eq!(way, ["back.app.traffic", "back.verify", "back.app.stop-new"]);
     assert!(run["steps"].as_array().into_iter().flatten().filter(|step| step["rollback"] == true).all(|step| step["state"] == "done"));
     let cause = run["cause"]["sentence"].as_str().unwrap_or_default();
@@ -54,7 +60,10 @@ fn api_a_defect_is_seen_and_taken_back() {
     for one in ["TriggerFired", "CanaryJudged", "RollbackDecided"] {
         assert!(types.iter().any(|found| found == one), "{one}: {types:?}");
     }
-    let judged = world.facts(&format!("run/{}", run["id"].as_str().unwrap_or_default())).into_iter().find(|fact| fact["envelope"]["type"] == "CanaryJudged");
+    let judged = world
+        .facts(&format!("run/{}", run["id"].as_str().unwrap_or_default()))
+        .into_iter()
+        .find(|fact| fact["envelope"]["type"] == "CanaryJudged");
     let series = judged.and_then(|fact| fact["body"]["series"].as_str().map(str::to_owned)).expect("a digest");
     let kept: Value = world.api("root").get(&format!("/v1/blobs/{series}")).ok();
     assert!(kept["intervals"].as_array().is_some_and(|list| !list.is_empty()), "{kept}");

@@ -45,7 +45,7 @@ fn refuses_a_swapped_file() {
     let run = world.ended(&world.deploy("ada", &release, "test"));
     assert_eq!(run["result"], "rolled-back", "{run:#}");
     let cause = run["cause"]["sentence"].as_str().unwrap_or_default();
-    assert!(cause.contains("start app"), "{cause}");
+    assert!(cause.contains("digest_mismatch"), "{cause}");
     assert!(world.processes(&other).is_empty() && world.processes(&wanted).is_empty());
     assert_eq!(world.answers("test"), "1.0.0");
 }
