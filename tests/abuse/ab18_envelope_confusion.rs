@@ -29,24 +29,11 @@ fn case() -> Case {
     Case { world, envelope, key, artifact }
 }
 
-/// The first PEM of the list that is not the root's.
+/// The first key of the signed list, as PEM.
 fn server_key(keys: &Value) -> Option<String> {
-    fn pems(value: &Value, found: &mut Vec<String>) {
-        match value {
-            Value::String(text) if text.contains("BEGIN PUBLIC KEY") => found.push(text.clone()),
-            Value::Array(list) => list.iter().for_each(|one| pems(one, found)),
-            Value::Object(members) => members.values().for_each(|one| pems(one, found)),
-            _ => {}
-        }
-    }
-    let list = &keys["list"];
-    let mut found = Vec::new();
-    pems(list, &mut found);
-    if let Some(payload) = list["payload"].as_str() {
-        let decoded = decode(payload)?;
-        pems(&serde_json::from_slice(&decoded).ok()?, &mut found);
-    }
-    found.into_iter().find(|pem| keys["root"].as_str().map(str::trim) != Some(pem.trim()))
+    let list: Value = serde_json::from_slice(&decode(keys["list"]["payload"].as_str()?)?).ok()?;
+    let key = list["keys"][0]["key"].as_str()?;
+    Some(format!("-----BEGIN PUBLIC KEY-----\n{key}\n-----END PUBLIC KEY-----\n"))
 }
 
 fn decode(text: &str) -> Option<Vec<u8>> {

@@ -117,6 +117,9 @@ impl std::fmt::Display for FileError {
     }
 }
 
+/// More documents are applied in several goes.
+const DOCUMENTS_MAX: usize = 5000;
+
 /// Reads files (name, text) to declarations, in order. All errors are told at once, one per document.
 ///
 /// # Errors
@@ -124,9 +127,15 @@ impl std::fmt::Display for FileError {
 pub fn parse<N: AsRef<str>, T: AsRef<str>>(files: &[(N, T)]) -> Result<Vec<Parsed>, Vec<FileError>> {
     let mut parsed = Vec::new();
     let mut errors = Vec::new();
+    let mut count = 0;
     for (file, text) in files {
         let file = file.as_ref();
         for document in documents(text.as_ref()) {
+            count += 1;
+            if count > DOCUMENTS_MAX {
+                let message = format!("expected at most {DOCUMENTS_MAX} documents at once; apply the rest by itself");
+                return Err(vec![FileError { file: file.to_owned(), line: document.first_key, column: 1, message }]);
+            }
             match declare(&document) {
                 Ok(declared) => parsed.extend(declared.into_iter().map(|(declaration, short)| Parsed {
                     declaration,
@@ -230,7 +239,7 @@ fn options() -> serde_saphyr::Options {
         with_snippet: false,
         budget: serde_saphyr::budget! {
             max_depth: 64,
-            max_nodes: 200_000,
+            max_nodes: 20_000,
             max_aliases: 1000,
             max_anchors: 1000,
         },

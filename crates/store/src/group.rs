@@ -318,7 +318,9 @@ impl<'a> Group<'a> {
         now: Timestamp,
     ) -> Result<Result<Committed>> {
         if let Some(missing) = self.missing_blob(conn, &decision.pins).await? {
-            return Ok(Err(StoreError::Broken(format!("the facts name blob {missing}, which is not stored"))));
+            let unblock = "check the digest, or upload the file: holdpoint artifact put FILE";
+            let refusal = holdpoint_domain::kernel::Refusal::new("BLB-001", format!("there is no blob {missing}"), unblock);
+            return Ok(Err(StoreError::Refused(Box::new(refusal))));
         }
         let staged = match self.stage(request, view, &decision, now) {
             Ok(staged) => staged,

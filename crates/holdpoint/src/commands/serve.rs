@@ -152,6 +152,11 @@ impl Serve {
     async fn serve(self, out: &Out) -> Ended {
         let (store, keys) = open(&self.data, self.database.as_deref()).await?;
         let verified = store.verify_start().await.context("the ledger does not verify")?;
+        if let Some(first) = verified.differences.first() {
+            // Nobody decides on facts that are not those that were sealed.
+            let count = verified.differences.len();
+            anyhow::bail!("what is stored is not what was sealed ({count} differences, the first: {first:?}); see holdpoint rebuild --compare, then restore a backup");
+        }
         tracing::info!(?verified, "the ledger verifies from its last checkpoint");
         let engine = Engine::new(store, keys, PROJECT);
         let pool_key = pool_key(&engine, &self.data).await?;
