@@ -2,7 +2,7 @@
 
 use super::definition::digest_of;
 use crate::kernel::{Actor, Decision, Kind, PersonId, Refusal, ReleaseId, Stop, Timestamp, View};
-use crate::nouns::{ComponentPin, Definition, Fact, Manifest, Person, Pipeline, Release, ReleaseState, Service, Trigger};
+use crate::nouns::{ComponentPin, Definition, Fact, Manifest, Person, Pipeline, Release, ReleaseState, Service, Slot, Trigger};
 use holdpoint_seal::digest::Digest;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -134,6 +134,15 @@ pub fn request(view: &View, release: &str, environment: &str, at_once: bool, act
     let found: Release = get(view, release)?;
     if found.state != ReleaseState::Open {
         return Err(Refusal::new("REL-002", "the release is closed", "make a new release").into());
+    }
+    let slot: Option<Slot> = view.get(&Slot::key_of(environment, &report.service))?;
+    if slot.and_then(|slot| slot.running).is_some_and(|running| running.manifest_digest.as_ref() == Some(found.manifest_digest())) {
+        return Err(Refusal::new(
+            "ORC-013",
+            format!("{} {} runs in {environment} already, with this very manifest", report.service, report.version),
+            "nothing to do; to change what runs there, amend the release or release another version",
+        )
+        .into());
     }
     if at_once && report.verdict != crate::gate::Light::Open {
         return Err(shut(&report));

@@ -211,12 +211,13 @@ pub fn lost(view: &View, run: &str, step: &str, attempt: &str, token: u64, now: 
     report(view, &Report { run: run.to_owned(), step: step.to_owned(), attempt: attempt.to_owned(), token, outcome, log: None }, now)
 }
 
-/// Whether the promoter has anything to ask for a release in an environment.
+/// Where the promoter has something to ask for a release: wherever somebody wants it, and where it has yet to run well.
 pub fn candidates(release: &Release, pipeline: &crate::nouns::Pipeline) -> Vec<String> {
     if release.state != ReleaseState::Open {
         return Vec::new();
     }
-    pipeline.spec.stages.iter().filter(|stage| !release.succeeded_in(&stage.environment)).map(|stage| stage.environment.clone()).collect()
+    let asks = |stage: &&crate::nouns::Stage| release.wanted.contains_key(&stage.environment) || !release.succeeded_in(&stage.environment);
+    pipeline.spec.stages.iter().filter(asks).map(|stage| stage.environment.clone()).collect()
 }
 
 /// The run, or that there is none.
