@@ -6,8 +6,9 @@ use crate::doors::Signed;
 use crate::problem::{Answer, Problem};
 use crate::state::{Api, note};
 use holdpoint_domain::kernel::{PersonId, Refusal};
-use holdpoint_domain::nouns::{Environment, Outcome, Purpose, Run, RunState, Step, StepSpec, StepState};
+use holdpoint_domain::nouns::{Environment, Outcome, Purpose, Run, RunState, Side, Step, StepSpec, StepState};
 use holdpoint_domain::orchestration::{rollback, runs};
+use holdpoint_engine::resolve;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
@@ -133,11 +134,22 @@ fn weights(run: &Run) -> Value {
     Value::Object(shown)
 }
 
+/// Instances of both sides. `started` and `stopped` are what the run's steps did; whether one still lives is for its health
+/// to say.
 fn instances(run: &Run) -> Value {
-    let list = run.instances().into_iter().map(
-        |one| json!({"component": one.component, "name": one.name, "address": one.address, "worker": one.worker, "version": run.version}),
-    );
-    Value::Array(list.collect())
+    let gone = |side: Side, component: &str| {
+        let stops = |step: &&Step| matches!(&step.spec, StepSpec::Stop { side: of, component: name } if *of == side && name == component);
+        run.steps.iter().any(|step| stops(&step) && step.state == StepState::Done)
+    };
+    let old = run.previous.as_ref().map(|previous| previous.version.clone()).unwrap_or_default();
+    let mut list = Vec::new();
+    for (side, version) in [(Side::New, run.version.clone()), (Side::Old, old)] {
+        for one in resolve::instances(run, side) {
+            let state = if gone(side, &one.component) { "stopped" } else { "started" };
+            list.push(json!({"component": one.component, "name": one.name, "address": one.address, "worker": one.worker, "version": version, "state": state}));
+        }
+    }
+    Value::Array(list)
 }
 
 async fn refusals(api: &Api, signed: &Signed, run: &Run) -> Answer<Value> {
