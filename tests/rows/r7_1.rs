@@ -49,6 +49,23 @@ fn api_a_killed_server_loses_and_repeats_nothing() {
     world.server.check_ledger(&world.api("root"));
 }
 
+/// The same on PostgreSQL, with the server stopped and started again between the environments.
+#[test]
+fn api_the_same_on_postgresql() {
+    needs!("postgres");
+    let mut world = World::on_postgres();
+    let release = world.release(&Program::new("1.0.0"));
+    world.deployed("ada", &release, "test");
+    world.server.stop();
+    assert_eq!(world.answers("test"), "1.0.0", "what runs needs no server");
+    world.server.restart();
+    world.approve("grace", &release, "production");
+    world.deployed("grace", &release, "production");
+    assert_eq!(world.answers("production"), "1.0.0");
+    world.sealed(&format!("release/{}", release.id), "ReleaseClosed");
+    world.server.check_ledger(&world.api("root"));
+}
+
 /// What is automatic goes on by itself, but never into production; there the ledger names who asked.
 #[test]
 fn api_production_waits_for_a_named_person() {

@@ -110,7 +110,9 @@ impl Holdpoint {
             .env("HOLDPOINT_SERVER", &self.url);
         if let Some(token) = token {
             use std::os::unix::fs::OpenOptionsExt as _;
-            let file = home.join(format!("token-{}", token.len()));
+            // Two people's tokens have the same length; their files must not be the same.
+            static COUNT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+            let file = home.join(format!("token-{}", COUNT.fetch_add(1, std::sync::atomic::Ordering::Relaxed)));
             let mut open = std::fs::OpenOptions::new();
             let written = open.write(true).create(true).truncate(true).mode(0o600).open(&file);
             written.and_then(|mut opened| std::io::Write::write_all(&mut opened, token.as_bytes())).expect("a token file");
