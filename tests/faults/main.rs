@@ -5,3 +5,4 @@
 mod kill_points;
 mod stage;
 mod story;
+mod workers;

@@ -304,6 +304,30 @@ pub struct Hand {
 }
 
 impl Hand {
+    /// In the default pool of a server.
+    pub fn beside(server: &Holdpoint, name: &str) -> Self {
+        let lists = folder();
+        let visits = lists.path().join("visits").display().to_string();
+        let mut hand = Self {
+            process: None,
+            name: name.to_owned(),
+            key: server.pool_key(),
+            server: server.url().to_owned(),
+            args: Vec::new(),
+            visits,
+            folder: lists,
+        };
+        hand.start(None);
+        hand
+    }
+
+    /// SIGSTOP, SIGCONT and the like, by name.
+    pub fn signal(&self, name: &str) {
+        if let Some(process) = &self.process {
+            process.signal(name.parse().expect("a signal"));
+        }
+    }
+
     /// Starts it (again), armed or not.
     pub fn start(&mut self, point: Option<String>) {
         self.process = None;

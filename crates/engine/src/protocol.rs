@@ -210,7 +210,10 @@ impl Engine {
             return Err(StoreError::Broken(format!("{} is gone", attempt.run)));
         };
         let mut outcome = match told {
-            _ if not_started => Outcome::NotStarted { reason: "the worker has proof that nothing was begun".to_owned() },
+            _ if not_started => match begun_elsewhere(&run, attempt) {
+                None => Outcome::NotStarted { reason: "the worker has proof that nothing was begun".to_owned() },
+                Some(other) => Outcome::Indeterminate { reason: format!("{other} may have begun it, and this worker cannot see what became of that") },
+            },
             // Interrupted, and the step's own probe proved that the effect is not there.
             Told::Failed { reason, outputs } if outputs.get("probed") == Some(&json!(false)) => {
                 Outcome::NotStarted { reason: clip(&reason, 2000) }
@@ -222,7 +225,9 @@ impl Engine {
         let current = run.step(&attempt.step).cloned();
         let held = current.as_ref().and_then(|step| step.attempts.last()).is_some_and(|last| last.token == token && last.outcome.is_none());
         if let (Some(step), true) = (&current, held)
+            // A test that failed is evidence; a build that failed made nothing to vouch for.
             && let Outcome::Done { outputs } | Outcome::Failed { outputs, .. } = &outcome
+            && (matches!(outcome, Outcome::Done { .. }) || !matches!(step.spec, StepSpec::Build { .. }))
             && let Err(why) = self.evidence_of(&run, step, outputs).await
         {
             match why {
@@ -248,6 +253,15 @@ impl Engine {
         let told = runs::Report { run: run.id.to_string(), step: step.to_owned(), attempt: attempt.to_owned(), token, outcome, log };
         Ok(self.decide("step.report", runs::locks(run), move |view, now| runs::report(view, &told, now)).await?.answer)
     }
+}
+
+/// The other worker that held this attempt before, where it may have begun what must not be begun twice. A worker proves
+/// by its own folder that nothing was begun; what it says of another's is no proof. Slots (`name/2`) share a folder.
+fn begun_elsewhere(run: &Run, attempt: &Attempt) -> Option<String> {
+    let step = run.step(&attempt.step).filter(|step| !step.idempotent)?;
+    let name = |worker: &str| worker.rsplit_once('/').map_or(worker, |(name, _)| name).to_owned();
+    let now = name(&step.attempts.last()?.worker);
+    step.attempts.iter().filter(|lease| lease.id == attempt.attempt).map(|lease| name(&lease.worker)).find(|before| *before != now)
 }
 
 /// Keeps what later steps and people need of the outputs; a fact has 16 KiB, a list of commits has no bound.
