@@ -47,6 +47,16 @@ pub fn question(view: &View, release: &str, environment: &str, run: Option<&str>
         )
     })?;
     let place: Environment = view.get(environment)?.ok_or_else(|| missing("environment", environment))?;
+    for (what, name, retired) in [
+        ("environment", environment, place.retired),
+        ("service", service.spec.name.as_str(), service.retired),
+        ("pipeline", pipeline.spec.name.as_str(), pipeline.retired),
+    ] {
+        if retired {
+            let sentence = format!("the {what} {name:?} is retired");
+            return Err(Refusal::new("ORG-001", sentence, "declare it again in the organisation folder, if it is to be used").into());
+        }
+    }
     let slot: Option<Slot> = view.get(&Slot::key_of(environment, &manifest.service))?;
     let run: Option<Run> = match run {
         Some(id) => view.get(id)?,

@@ -206,6 +206,7 @@ fn check_service(view: &View, spec: &ServiceSpec, seen: &BTreeSet<DocKey>) -> Re
     let names: Vec<&String> = spec.components.keys().collect();
     let mut edges: Vec<Vec<usize>> = Vec::new();
     for (name, component) in &spec.components {
+        check_part(Kind::Service, &spec.name, &format!("components.{name}"), name)?;
         if component.run.is_empty() {
             return Err(wrong(
                 Kind::Service,
@@ -251,6 +252,15 @@ fn check_service(view: &View, spec: &ServiceSpec, seen: &BTreeSet<DocKey>) -> Re
             "take one `after` out",
         )
     })
+}
+
+/// Names inside a declaration become parts of step ids and paths.
+fn check_part(kind: Kind, of: &str, path: &str, name: &str) -> Result<(), Stop> {
+    let plain = (1..=40).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_'));
+    if plain {
+        return Ok(());
+    }
+    Err(wrong(kind, of, path, format!("{name:?} is no usable name"), "use 1 to 40 of a-z, 0-9, '-', '_'"))
 }
 
 fn check_environment(view: &View, spec: &EnvironmentSpec, declared: &[Declaration]) -> Result<(), Stop> {
@@ -357,6 +367,25 @@ fn check_pipeline(view: &View, spec: &PipelineSpec, declared: &[Declaration]) ->
                 format!("expected a chance above 0 and below 0.5, found {}", rollout.alpha),
                 "0.05 is usual",
             ));
+        }
+        if !(rollout.tolerance >= 0.0 && rollout.tolerance <= 10.0) {
+            let sentence = format!("expected a relative tolerance from 0 to 10, found {}", rollout.tolerance);
+            return Err(wrong(Kind::Pipeline, &spec.name, &path("rollout.tolerance"), sentence, "0.25 is usual"));
+        }
+        for list in [&stage.steps_before, &stage.steps_after] {
+            let mut names: Vec<&str> = list.iter().map(|step| step.name.as_str()).collect();
+            names.sort_unstable();
+            if names.windows(2).any(|pair| pair[0] == pair[1]) {
+                return Err(wrong(Kind::Pipeline, &spec.name, &path("steps"), "two steps have the same name", "give each its own"));
+            }
+        }
+        let mut suites: Vec<&str> = stage.tests.iter().map(|test| test.name.as_str()).collect();
+        suites.sort_unstable();
+        if suites.windows(2).any(|pair| pair[0] == pair[1]) {
+            return Err(wrong(Kind::Pipeline, &spec.name, &path("tests"), "two tests have the same name", "give each its own"));
+        }
+        for name in stage.tests.iter().map(|test| &test.name).chain(stage.steps_before.iter().chain(&stage.steps_after).map(|step| &step.name)) {
+            check_part(Kind::Pipeline, &spec.name, &path("steps"), name)?;
         }
         for step in stage.steps_before.iter().chain(&stage.steps_after) {
             if step.command.is_empty() == step.http.is_none() {

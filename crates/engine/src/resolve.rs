@@ -157,33 +157,7 @@ fn health(declared: &Component) -> Health {
 
 /// Instances of one side that are meant to run now.
 pub fn instances(run: &Run, side: Side) -> Vec<Instance> {
-    let restarted: Vec<&Step> = run.steps.iter().filter(|step| is_old(step) && step.outputs().is_some()).collect();
-    let all = run.instances();
-    match side {
-        Side::New => {
-            let old: Vec<String> = restarted.iter().flat_map(|step| names(step)).collect();
-            all.into_iter().filter(|one| !old.contains(&one.name)).collect()
-        }
-        Side::Old => {
-            let again: Vec<String> = restarted.iter().flat_map(|step| names(step)).collect();
-            let replaced: Vec<&str> = restarted
-                .iter()
-                .filter_map(|step| match &step.spec {
-                    StepSpec::Start { component } => Some(component.as_str()),
-                    _ => None,
-                })
-                .collect();
-            let mut found: Vec<Instance> = run.previous.as_ref().map(|previous| previous.instances.clone()).unwrap_or_default();
-            found.retain(|one| !replaced.contains(&one.component.as_str()));
-            found.extend(all.into_iter().filter(|one| again.contains(&one.name)));
-            found
-        }
-    }
-}
-
-fn names(step: &Step) -> Vec<String> {
-    let list = step.outputs().and_then(|outputs| outputs.get("instances")).and_then(|list| list.as_array()).cloned().unwrap_or_default();
-    list.iter().filter_map(|one| one.get("name").and_then(|name| name.as_str()).map(str::to_owned)).collect()
+    run.side(side)
 }
 
 /// How the environment's load balancer is reached, from a worker's view.

@@ -380,6 +380,7 @@ fn fired(trigger: &Trigger, reading: f64, now: Timestamp) -> watch::Fired {
         decider: trigger.decider.clone(),
         deadline: now.checked_add(trigger.deadline.signed()).unwrap_or(now),
         default: trigger.default,
+        point_of_no_return: trigger.point_of_no_return.clone(),
     }
 }
 

@@ -30,7 +30,7 @@ pub struct TestReport {
 impl TestReport {
     /// `passed` where something ran and nothing failed.
     pub fn verdict(&self) -> &'static str {
-        if self.failed + self.errors == 0 { "passed" } else { "failed" }
+        if self.failed + self.errors == 0 && self.tests > 0 { "passed" } else { "failed" }
     }
     /// Two reports as one.
     pub fn add(&mut self, other: &TestReport) {

@@ -64,7 +64,7 @@ pub async fn apply(
     let parsed =
         tokio::task::spawn_blocking(move || organisation::parse(&files)).await.map_err(|why| Problem::broken(&why))?.map_err(unreadable)?;
     let mut people = people(&api, &parsed).await?;
-    let (declared, frozen) = declarations(&api, &parsed, &people)?;
+    let (declared, frozen) = declarations(&api, &parsed, &people).await?;
     let actor = signed.actor.clone();
     let retire = how.retire;
     let ask = {
@@ -223,7 +223,7 @@ fn check_handle(place: &Parsed, file: &PersonFile) -> Answer<()> {
     ))
 }
 
-fn declarations(api: &Api, parsed: &[Parsed], people: &People) -> Answer<(Vec<Declaration>, Vec<FreezeFile>)> {
+async fn declarations(api: &Api, parsed: &[Parsed], people: &People) -> Answer<(Vec<Declaration>, Vec<FreezeFile>)> {
     let mut rows = people.rows.iter();
     let (mut declared, mut frozen) = (Vec::new(), Vec::new());
     for one in parsed {
@@ -240,8 +240,12 @@ fn declarations(api: &Api, parsed: &[Parsed], people: &People) -> Answer<(Vec<De
             Declared::Service(spec) => declared.push(Declaration::Service(spec.clone())),
             Declared::Environment(spec) => {
                 let mut spec = spec.clone();
-                if one.short && spec.traffic.is_none() {
-                    spec.traffic = api.settings().default_traffic.clone();
+                if one.short {
+                    // The short form names places; it never takes protection from one that is declared.
+                    match api.store().get::<Environment>(api.project(), &spec.name).await? {
+                        Some(known) if !known.retired => spec = known.spec,
+                        _ => spec.traffic = spec.traffic.or_else(|| api.settings().default_traffic.clone()),
+                    }
                 }
                 declared.push(Declaration::Environment(spec));
             }

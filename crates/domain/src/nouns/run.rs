@@ -283,6 +283,32 @@ impl Run {
             })
             .collect()
     }
+    /// Whether a step starts the old version again, in a rollback.
+    fn brings_back(step: &Step) -> bool {
+        step.id.starts_with("back.") && matches!(step.spec, StepSpec::Start { .. })
+    }
+    /// Instances of one side that are meant to run now: the new ones, or the old ones with those in their places that a
+    /// rollback started again.
+    pub fn side(&self, side: Side) -> Vec<Instance> {
+        let again: Vec<&Step> = self.steps.iter().filter(|step| Self::brings_back(step) && step.outputs().is_some()).collect();
+        let started = |component: &str| again.iter().any(|step| matches!(&step.spec, StepSpec::Start { component: name } if name == component));
+        let names: Vec<&str> = again
+            .iter()
+            .filter_map(|step| step.outputs()?.get("instances")?.as_array())
+            .flatten()
+            .filter_map(|one| one.get("name")?.as_str())
+            .collect();
+        let all = self.instances();
+        match side {
+            Side::New => all.into_iter().filter(|one| !names.contains(&one.name.as_str())).collect(),
+            Side::Old => {
+                let mut found = self.previous.as_ref().map(|previous| previous.instances.clone()).unwrap_or_default();
+                found.retain(|one| !started(&one.component));
+                found.extend(all.into_iter().filter(|one| names.contains(&one.name.as_str())));
+                found
+            }
+        }
+    }
     /// Out of a hold, in the direction it had; the cause of a rollback stays.
     fn go_on(&mut self) {
         if self.turned {

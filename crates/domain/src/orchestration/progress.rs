@@ -3,7 +3,7 @@
 use super::{rollback, runs};
 use crate::kernel::{Action, ActionChange, Decision, Kind, Noun, Refusal, Stop, Timestamp, View};
 use crate::nouns::{
-    Cause, Closure, Fact, Outcome, Pipeline, Purpose, Release, ReleaseState, Run, RunResult, RunState, Running, Service, Slot, StepSpec,
+    Cause, Closure, Fact, Outcome, Pipeline, Purpose, Release, ReleaseState, Run, RunResult, RunState, Running, Service, Side, Slot, StepSpec,
     StepState,
 };
 use serde_json::json;
@@ -157,6 +157,15 @@ fn finish(view: &View, decision: &mut Decision, run: &mut Run, result: RunResult
                 }),
             },
         );
+    }
+    if let (RunResult::RolledBack, Some(previous)) = (result, &run.previous) {
+        let instances = run.side(Side::Old);
+        // Old instances that were stopped already live on in new ones: the slot must name those.
+        if instances != previous.instances {
+            let running = Some(Running { instances, ..previous.clone() });
+            let fact = Fact::RunningChanged { environment: environment.clone(), service: run.service.clone(), running };
+            decision.fact(Kind::Slot, slot.as_str(), fact);
+        }
     }
     decision.fact(
         Kind::Slot,

@@ -124,9 +124,11 @@ pub fn ask(view: &View, run: &str, id: &RunId, reason: Note, actor: &Actor, now:
     restore(view, &run, id, reason, by)
 }
 
-/// What a rollback after the end may choose: the newest other version that ran here successfully.
+/// What a rollback after the end may choose: the newest other version that ran here before the present one ever did. What
+/// ran after it was left for a reason, and a rollback of a rollback would bring it back.
 fn target<'a>(slot: &'a Slot, version: &str) -> Option<&'a SlotEntry> {
-    slot.history.iter().rev().find(|entry| entry.version != version)
+    let first = slot.history.iter().position(|entry| entry.version == version).unwrap_or(slot.history.len());
+    slot.history.get(..first)?.iter().rev().find(|entry| entry.version != version)
 }
 
 fn restore(view: &View, run: &Run, id: &RunId, reason: Note, by: crate::kernel::PersonId) -> Result<Decision, Stop> {
@@ -139,7 +141,7 @@ fn restore(view: &View, run: &Run, id: &RunId, reason: Note, by: crate::kernel::
     let now_runs = slot.running.as_ref().map(|running| running.version.clone()).unwrap_or_default();
     let entry = target(&slot, &now_runs)
         .ok_or_else(|| {
-            Refusal::new("RBK-004", format!("nothing but {now_runs} ever ran successfully in {environment}"), "deploy another release")
+            Refusal::new("RBK-004", format!("nothing ran successfully in {environment} before {now_runs}"), "deploy another release")
         })?
         .clone();
     let service: Service =

@@ -32,6 +32,8 @@ pub struct Fired {
     pub decider: String,
     pub deadline: Timestamp,
     pub default: TriggerAction,
+    /// Step after whose end a rollback is no longer the method: then the trigger holds and asks its decider.
+    pub point_of_no_return: Option<String>,
 }
 
 /// Records the verdict and goes on, holds or turns back.
@@ -65,7 +67,7 @@ pub fn judge(view: &View, found: &Finding, now: Timestamp) -> Result<Decision, S
     progress::push(&mut decision, &mut working, judged, now);
     let facts = json!({"verdict": found.verdict, "series": found.series, "step": found.step});
     let cause = |code: &str| Cause { code: code.to_owned(), sentence: found.sentence.clone(), facts: facts.clone() };
-    let way = way(found, watch.undecided);
+    let way = way(found, watch.undecided, &run);
     let outcome = match way {
         Way::Back(_) => Outcome::Failed { reason: found.sentence.clone(), outputs: facts.clone() },
         Way::On | Way::Hold(_) => Outcome::Done { outputs: facts.clone() },
@@ -105,9 +107,11 @@ enum Way {
     Back(&'static str),
 }
 
-fn way(found: &Finding, undecided: Undecided) -> Way {
+fn way(found: &Finding, undecided: Undecided, run: &Run) -> Way {
     if let Some(fired) = &found.trigger {
+        let passed = fired.point_of_no_return.as_ref().and_then(|id| run.step(id)).is_some_and(|step| step.state == StepState::Done);
         return match fired.action {
+            TriggerAction::Rollback if passed => Way::Hold("RBK-007"),
             TriggerAction::Rollback => Way::Back("RBK-006"),
             TriggerAction::Hold => Way::Hold("RBK-007"),
         };

@@ -23,7 +23,7 @@ impl Explain {
     pub fn run(self, out: &Out) -> Ended {
         let Some(code) = self.code else {
             out.result(&json!({"codes": REFUSALS.iter().map(|(code, _)| code).collect::<Vec<_>>()}), || {
-                REFUSALS.iter().map(|(code, page)| format!("{code}  {}", page.lines().next().unwrap_or_default().trim_start_matches('#').trim())).collect::<Vec<_>>().join("\n")
+                REFUSALS.iter().map(|(code, page)| format!("{code}  {}", page.lines().next().unwrap_or_default().trim_start_matches('#').trim().trim_start_matches(code).trim())).collect::<Vec<_>>().join("\n")
             });
             return Ok(Code::Done);
         };
