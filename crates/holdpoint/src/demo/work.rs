@@ -107,6 +107,8 @@ impl Scene {
     fn in_checkout(&self, program: PathBuf) -> Command {
         let mut command = Command::new(program);
         command.current_dir(self.folder.join("checkout")).env("CARGO_TARGET_DIR", &self.cache).env("TOOLS", self.cache.join("tools"));
+        // As the builds have it, see the service's declaration: otherwise both would compile SQLite in turn.
+        command.env("SOURCE_DATE_EPOCH", "1767225600");
         command
     }
 
