@@ -10,7 +10,12 @@ fn main() {
         let folder = docs.join(folder);
         println!("cargo:rerun-if-changed={}", folder.display());
         let mut files: Vec<_> = std::fs::read_dir(&folder)
-            .map(|entries| entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| path.extension().is_some_and(|found| found == extension)).collect())
+            .map(|entries| {
+                entries
+                    .filter_map(|entry| Some(entry.ok()?.path()))
+                    .filter(|path| path.extension().is_some_and(|found| found == extension))
+                    .collect()
+            })
             .unwrap_or_default();
         files.sort();
         writeln!(code, "/// By name.\npub const {name}: &[(&str, &str)] = &[").expect("a string takes text");

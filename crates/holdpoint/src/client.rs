@@ -50,7 +50,9 @@ pub fn credentials_file() -> Option<PathBuf> {
     if let Some(file) = std::env::var_os("HOLDPOINT_CREDENTIALS") {
         return Some(PathBuf::from(file));
     }
-    let config = std::env::var_os("XDG_CONFIG_HOME").map(PathBuf::from).or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".config")))?;
+    let config = std::env::var_os("XDG_CONFIG_HOME")
+        .map(PathBuf::from)
+        .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".config")))?;
     Some(config.join("holdpoint").join("credentials.json"))
 }
 
@@ -82,9 +84,17 @@ pub struct Client {
 impl Connection {
     /// The address, without needing a token.
     pub fn address(&self) -> anyhow::Result<String> {
-        let found = self.server.clone().or_else(|| std::env::var("HOLDPOINT_SERVER").ok().filter(|text| !text.is_empty())).or_else(|| remembered().map(|r| r.server));
+        let found = self
+            .server
+            .clone()
+            .or_else(|| std::env::var("HOLDPOINT_SERVER").ok().filter(|text| !text.is_empty()))
+            .or_else(|| remembered().map(|r| r.server));
         found.map(|url| url.trim_end_matches('/').to_owned()).ok_or_else(|| {
-            BadInput("no server is known: give --server URL, set HOLDPOINT_SERVER, or sign in with `holdpoint login --server URL HANDLE`".to_owned()).into()
+            BadInput(
+                "no server is known: give --server URL, set HOLDPOINT_SERVER, or sign in with `holdpoint login --server URL HANDLE`"
+                    .to_owned(),
+            )
+            .into()
         })
     }
     /// The server, with the token where one is known.
@@ -109,11 +119,19 @@ impl Client {
         let http = Http::builder().timeout(Duration::from_secs(120)).build().context("no HTTP client")?;
         Ok(Client { base: base.trim_end_matches('/').to_owned(), token, session: None, http })
     }
-    pub fn base(&self) -> &str { &self.base }
+    pub fn base(&self) -> &str {
+        &self.base
+    }
     /// Opens a session with a password.
     pub fn sign_in(mut self, handle: &str, password: &str) -> anyhow::Result<Client> {
-        let answer = self.send(self.http.post(format!("{}/v1/session", self.base)).json(&serde_json::json!({"handle": handle, "password": password})))?;
-        let cookie = answer.headers().get("set-cookie").and_then(|value| value.to_str().ok()).and_then(|value| value.split(';').next()).map(str::to_owned);
+        let answer = self
+            .send(self.http.post(format!("{}/v1/session", self.base)).json(&serde_json::json!({"handle": handle, "password": password})))?;
+        let cookie = answer
+            .headers()
+            .get("set-cookie")
+            .and_then(|value| value.to_str().ok())
+            .and_then(|value| value.split(';').next())
+            .map(str::to_owned);
         let cookie = cookie.ok_or_else(|| anyhow!("{} opened no session", self.base))?;
         let csrf = answer.json::<Value>()?["csrf"].as_str().unwrap_or_default().to_owned();
         self.session = Some((cookie, csrf));
@@ -152,7 +170,12 @@ impl Client {
     }
     /// Raw bytes up.
     pub fn upload(&self, method: reqwest::Method, path: &str, bytes: Vec<u8>) -> anyhow::Result<Value> {
-        let request = self.http.request(method, format!("{}{path}", self.base)).header("Idempotency-Key", fresh_key()?).body(bytes).timeout(Duration::from_secs(600));
+        let request = self
+            .http
+            .request(method, format!("{}{path}", self.base))
+            .header("Idempotency-Key", fresh_key()?)
+            .body(bytes)
+            .timeout(Duration::from_secs(600));
         let text = self.send(request)?.text()?;
         if text.is_empty() { Ok(Value::Null) } else { Ok(serde_json::from_str(&text)?) }
     }
@@ -180,7 +203,9 @@ fn problem(answer: Response) -> Problem {
     Problem {
         status,
         code: of("code"),
-        detail: of("detail").or_else(|| of("title")).unwrap_or_else(|| if text.is_empty() { format!("status {status}") } else { text.chars().take(500).collect() }),
+        detail: of("detail")
+            .or_else(|| of("title"))
+            .unwrap_or_else(|| if text.is_empty() { format!("status {status}") } else { text.chars().take(500).collect() }),
         unblock: of("unblock"),
         facts: body.get("facts").cloned().unwrap_or_default(),
     }
@@ -189,6 +214,12 @@ fn problem(answer: Response) -> Problem {
 /// Percent-encodes one path segment or query value.
 pub fn enc(text: &str) -> String {
     text.bytes()
-        .map(|b| if b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~' | b':') { char::from(b).to_string() } else { format!("%{b:02X}") })
+        .map(|b| {
+            if b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~' | b':') {
+                char::from(b).to_string()
+            } else {
+                format!("%{b:02X}")
+            }
+        })
         .collect()
 }

@@ -104,13 +104,9 @@ enum Command {
     /// The JSON Schema of an output or of a file.
     Schema(commands::explain::Schema),
     /// Completions for your shell.
-    Completions {
-        shell: clap_complete::Shell,
-    },
+    Completions { shell: clap_complete::Shell },
     /// Writes manual pages into a folder.
-    Man {
-        folder: std::path::PathBuf,
-    },
+    Man { folder: std::path::PathBuf },
 }
 
 fn main() -> ExitCode {

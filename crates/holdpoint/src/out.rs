@@ -2,7 +2,7 @@
 
 use crate::client::Problem;
 use serde_json::{Value, json};
-use std::io::IsTerminal as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
 /// How a command ended.
@@ -44,13 +44,10 @@ pub struct Out {
 impl Out {
     /// The result: one JSON object, or the text.
     pub fn result(&self, value: &Value, text: impl FnOnce() -> String) {
-        if self.json {
-            println!("{value}");
-        } else {
-            let text = text();
-            if !text.is_empty() {
-                println!("{}", text.trim_end());
-            }
+        let text = if self.json { value.to_string() } else { text() };
+        if !text.is_empty() {
+            // Whoever reads us through a pipe may have read enough.
+            let _read_enough = writeln!(std::io::stdout(), "{}", text.trim_end());
         }
     }
     /// Talk.
@@ -74,7 +71,10 @@ impl Out {
     pub fn fail(&self, why: &anyhow::Error) -> ExitCode {
         if let Some(problem) = why.downcast_ref::<Problem>() {
             if self.json {
-                println!("{}", json!({"verdict": "refused", "status": problem.status, "code": problem.code, "detail": problem.detail, "unblock": problem.unblock, "facts": problem.facts}));
+                println!(
+                    "{}",
+                    json!({"verdict": "refused", "status": problem.status, "code": problem.code, "detail": problem.detail, "unblock": problem.unblock, "facts": problem.facts})
+                );
             }
             eprintln!("✗ {}{}", problem.code.as_ref().map(|code| format!("{code}: ")).unwrap_or_default(), problem.detail);
             if let Some(unblock) = &problem.unblock {

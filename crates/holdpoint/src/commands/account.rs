@@ -56,9 +56,7 @@ fn make_token(server: &str, handle: &str, password: &str, body: &Value) -> anyho
 #[derive(Subcommand)]
 pub enum Person {
     /// A one-time link by which somebody who is declared gets an account, or a new password.
-    Invite {
-        handle: String,
-    },
+    Invite { handle: String },
     /// Everybody who is declared.
     List,
 }
@@ -101,7 +99,12 @@ impl Person {
                     let rows = people["people"].as_array().into_iter().flatten();
                     rows.map(|one| {
                         let roles: Vec<&str> = one["roles"].as_array().into_iter().flatten().filter_map(|role| role.as_str()).collect();
-                        format!("{:<16} {:<24} {}", one["handle"].as_str().unwrap_or_default(), one["name"].as_str().unwrap_or_default(), roles.join(", "))
+                        format!(
+                            "{:<16} {:<24} {}",
+                            one["handle"].as_str().unwrap_or_default(),
+                            one["name"].as_str().unwrap_or_default(),
+                            roles.join(", ")
+                        )
                     })
                     .collect::<Vec<_>>()
                     .join("\n")

@@ -11,9 +11,7 @@ use std::path::PathBuf;
 #[derive(Subcommand)]
 pub enum Artifact {
     /// Uploads a file and prints its digest.
-    Put {
-        file: PathBuf,
-    },
+    Put { file: PathBuf },
     /// Downloads a file; its bytes are checked against the digest.
     Get {
         digest: String,

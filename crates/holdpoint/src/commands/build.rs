@@ -37,7 +37,12 @@ pub fn resolve(repository: &str, name: &str) -> anyhow::Result<String> {
     if !folder.is_dir() || name.starts_with('-') {
         return Err(BadInput(format!("{name:?} is no full commit id, and {repository} is no folder in which it could be looked up")).into());
     }
-    let answer = std::process::Command::new("git").arg("-C").arg(&folder).args(["rev-parse", "--verify", "--end-of-options"]).arg(format!("{name}^{{commit}}")).output()?;
+    let answer = std::process::Command::new("git")
+        .arg("-C")
+        .arg(&folder)
+        .args(["rev-parse", "--verify", "--end-of-options"])
+        .arg(format!("{name}^{{commit}}"))
+        .output()?;
     if !answer.status.success() {
         return Err(BadInput(format!("{repository} has no commit {name:?}")).into());
     }
@@ -50,15 +55,25 @@ impl Build {
         let client = connection.client()?;
         let commit = resolve(&repository, &commit)?;
         let base = base.map(|base| resolve(&repository, &base)).transpose()?;
-        let started = client.post("/v1/builds", &json!({"service": service, "component": component, "repository": repository, "commit": commit, "base": base}))?;
+        let started = client.post(
+            "/v1/builds",
+            &json!({"service": service, "component": component, "repository": repository, "commit": commit, "base": base}),
+        )?;
         let run = started["run"].as_str().unwrap_or_default().to_owned();
         let (view, code) = runs::follow(&client, out, &run, Duration::from_secs(timeout))?;
         let artifacts = artifacts(&view);
         out.result(&json!({"verdict": view["result"], "run": run, "commit": commit, "artifacts": artifacts}), || {
-            artifacts.as_object().into_iter().flatten().map(|(name, digest)| format!("{name} {}", digest.as_str().unwrap_or_default())).collect::<Vec<_>>().join("\n")
+            artifacts
+                .as_object()
+                .into_iter()
+                .flatten()
+                .map(|(name, digest)| format!("{name} {}", digest.as_str().unwrap_or_default()))
+                .collect::<Vec<_>>()
+                .join("\n")
         });
         if code != Code::Done {
-            let reason = view["steps"][0]["outcome"].as_str().or_else(|| view["cause"]["sentence"].as_str()).unwrap_or("no reason is known");
+            let reason =
+                view["steps"][0]["outcome"].as_str().or_else(|| view["cause"]["sentence"].as_str()).unwrap_or("no reason is known");
             out.say(format!("✗ not built: {reason}\n  its log: {}/runs/{run}", client.base()));
         }
         Ok(code)

@@ -28,14 +28,26 @@ impl Doctor {
         if let Ok(address) = connection.address() {
             checks.extend(server(connection, &address));
         } else {
-            checks.push(Check { what: "server".to_owned(), fine: true, found: "none is named; give --server to look at one".to_owned(), fix: "" });
+            checks.push(Check {
+                what: "server".to_owned(),
+                fine: true,
+                found: "none is named; give --server to look at one".to_owned(),
+                fix: "",
+            });
         }
         let fine = checks.iter().all(|check| check.fine);
-        let list: Vec<Value> = checks.iter().map(|check| json!({"what": check.what, "fine": check.fine, "found": check.found, "fix": check.fix})).collect();
+        let list: Vec<Value> =
+            checks.iter().map(|check| json!({"what": check.what, "fine": check.fine, "found": check.found, "fix": check.fix})).collect();
         out.result(&json!({"verdict": if fine { "fine" } else { "missing" }, "checks": list}), || {
             checks
                 .iter()
-                .map(|check| if check.fine { format!(" ✓ {:<22} {}", check.what, check.found) } else { format!(" ✗ {:<22} {}\n   {:<22} {}", check.what, check.found, "", check.fix) })
+                .map(|check| {
+                    if check.fine {
+                        format!(" ✓ {:<22} {}", check.what, check.found)
+                    } else {
+                        format!(" ✗ {:<22} {}\n   {:<22} {}", check.what, check.found, "", check.fix)
+                    }
+                })
                 .collect::<Vec<_>>()
                 .join("\n")
         });
@@ -46,7 +58,9 @@ impl Doctor {
 fn program(name: &str, fix: &'static str) -> Check {
     let answer = std::process::Command::new(name).arg("--version").output();
     match answer {
-        Ok(answer) if answer.status.success() => Check { what: name.to_owned(), fine: true, found: String::from_utf8_lossy(&answer.stdout).trim().to_owned(), fix },
+        Ok(answer) if answer.status.success() => {
+            Check { what: name.to_owned(), fine: true, found: String::from_utf8_lossy(&answer.stdout).trim().to_owned(), fix }
+        }
         _ => Check { what: name.to_owned(), fine: false, found: "not found".to_owned(), fix },
     }
 }
@@ -54,7 +68,14 @@ fn program(name: &str, fix: &'static str) -> Check {
 fn server(connection: &Connection, address: &str) -> Vec<Check> {
     let client = match connection.client() {
         Ok(client) => client,
-        Err(why) => return vec![Check { what: "server".to_owned(), fine: false, found: format!("{why:#}"), fix: "check --server and the token file" }],
+        Err(why) => {
+            return vec![Check {
+                what: "server".to_owned(),
+                fine: false,
+                found: format!("{why:#}"),
+                fix: "check --server and the token file",
+            }];
+        }
     };
     let ready = client.bytes("/readyz");
     let mut checks = vec![Check {

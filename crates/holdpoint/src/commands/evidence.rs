@@ -63,15 +63,44 @@ impl Evidence {
                     return Err(BadInput("--suite is needed with --kind junit".to_owned()).into());
                 }
                 let suite = suite.map(|suite| format!("&suite={}", enc(&suite))).unwrap_or_default();
-                let done = connection.client()?.upload(reqwest::Method::POST, &format!("/v1/evidence?kind={kind}&subject={}{suite}", enc(&subject)), bytes)?;
-                out.result(&done, || done["evidence"].as_array().into_iter().flatten().map(|one| format!("{} {}", one["summary"]["kind"].as_str().unwrap_or_default(), one["digest"].as_str().unwrap_or_default())).collect::<Vec<_>>().join("\n"));
+                let done = connection.client()?.upload(
+                    reqwest::Method::POST,
+                    &format!("/v1/evidence?kind={kind}&subject={}{suite}", enc(&subject)),
+                    bytes,
+                )?;
+                out.result(&done, || {
+                    done["evidence"]
+                        .as_array()
+                        .into_iter()
+                        .flatten()
+                        .map(|one| {
+                            format!(
+                                "{} {}  {}",
+                                one["kind"].as_str().unwrap_or_default(),
+                                one["digest"].as_str().unwrap_or_default(),
+                                one["summary"].as_str().unwrap_or_default()
+                            )
+                        })
+                        .collect::<Vec<_>>()
+                        .join("\n")
+                });
                 Ok(Code::Done)
             }
             Evidence::Show { subject } => {
                 let all = connection.client()?.get(&format!("/v1/evidence?subject={}", enc(&subject)))?;
                 out.result(&all, || {
                     let rows = all["evidence"].as_array().into_iter().flatten();
-                    let lines: Vec<String> = rows.map(|one| format!("{:<12} {} {}  {}", one["kind"].as_str().unwrap_or_default(), one["at"].as_str().unwrap_or_default(), one["digest"].as_str().unwrap_or_default(), one["summary"])).collect();
+                    let lines: Vec<String> = rows
+                        .map(|one| {
+                            format!(
+                                "{:<12} {} {}  {}",
+                                one["kind"].as_str().unwrap_or_default(),
+                                one["at"].as_str().unwrap_or_default(),
+                                one["digest"].as_str().unwrap_or_default(),
+                                one["summary"].as_str().unwrap_or_default()
+                            )
+                        })
+                        .collect();
                     if lines.is_empty() { "no evidence about this digest".to_owned() } else { lines.join("\n") }
                 });
                 Ok(Code::Done)
@@ -105,6 +134,8 @@ fn verify(out: &Out, file: &std::path::Path, key: &std::path::Path, artifact: Op
         return refused(format!("it is not about {digest}"));
     }
     let subjects: Vec<String> = statement.subject.iter().filter_map(|subject| subject.sha256()).map(|digest| digest.to_string()).collect();
-    out.result(&json!({"verdict": "verified", "predicate_type": statement.predicate_type, "subjects": subjects}), || format!("✓ verified: {} about {}", statement.predicate_type, subjects.join(", ")));
+    out.result(&json!({"verdict": "verified", "predicate_type": statement.predicate_type, "subjects": subjects}), || {
+        format!("✓ verified: {} about {}", statement.predicate_type, subjects.join(", "))
+    });
     Ok(Code::Done)
 }

@@ -53,7 +53,15 @@ impl Freeze {
                 out.result(&all, || {
                     let rows = all["freezes"].as_array().into_iter().flatten();
                     let lines: Vec<String> = rows
-                        .map(|one| format!("{:<24} {:<20} {} → {}", one["id"].as_str().unwrap_or_default(), one["name"].as_str().unwrap_or_default(), one["from"].as_str().unwrap_or_default(), one["until"].as_str().unwrap_or_default()))
+                        .map(|one| {
+                            format!(
+                                "{:<24} {:<20} {} → {}",
+                                one["id"].as_str().unwrap_or_default(),
+                                one["name"].as_str().unwrap_or_default(),
+                                one["from"].as_str().unwrap_or_default(),
+                                one["until"].as_str().unwrap_or_default()
+                            )
+                        })
                         .collect();
                     if lines.is_empty() { "no freeze is declared".to_owned() } else { lines.join("\n") }
                 });

@@ -9,10 +9,7 @@ use serde_json::{Value, json};
 #[derive(Subcommand)]
 pub enum Gate {
     /// Why is this release blocked in this environment? Every gate, with what would open it.
-    Explain {
-        release: String,
-        environment: String,
-    },
+    Explain { release: String, environment: String },
     /// May this digest be deployed? For pipelines that deploy by themselves: exit 0 yes, 1 no.
     Check {
         #[arg(long)]
@@ -48,7 +45,12 @@ pub fn words(report: &Value) -> String {
         Some("waiting") => format!("WAITING ({} of {} gates)", of("waiting"), gates.len()),
         _ => format!("SHUT ({} of {} gates)", of("shut"), gates.len()),
     };
-    let mut text = format!("{} {} → {}: {verdict}\n", report["service"].as_str().unwrap_or_default(), report["version"].as_str().unwrap_or_default(), report["environment"].as_str().unwrap_or_default());
+    let mut text = format!(
+        "{} {} → {}: {verdict}\n",
+        report["service"].as_str().unwrap_or_default(),
+        report["version"].as_str().unwrap_or_default(),
+        report["environment"].as_str().unwrap_or_default()
+    );
     for gate in &gates {
         let mark = match gate["state"].as_str() {
             Some("open") => "✓",
@@ -56,7 +58,11 @@ pub fn words(report: &Value) -> String {
             _ => "✗",
         };
         let code = gate["code"].as_str().map(|code| format!("{code} ")).unwrap_or_default();
-        text.push_str(&format!(" {mark} {:<22} {code}{}\n", gate["title"].as_str().unwrap_or_default(), gate["sentence"].as_str().unwrap_or_default()));
+        text.push_str(&format!(
+            " {mark} {:<22} {code}{}\n",
+            gate["title"].as_str().unwrap_or_default(),
+            gate["sentence"].as_str().unwrap_or_default()
+        ));
         if let Some(unblock) = gate["unblock"].as_str() {
             text.push_str(&format!("   {:<22} unblock: {unblock}\n", ""));
         }
@@ -87,7 +93,8 @@ impl Gate {
                 Ok(code(&answer["report"]))
             }
             Gate::Report { digest, environment, service, result, observed } => {
-                let body = json!({"digest": digest, "environment": environment, "service": service, "result": result, "observed": observed});
+                let body =
+                    json!({"digest": digest, "environment": environment, "service": service, "result": result, "observed": observed});
                 let answer = client.post("/v1/deployments/report", &body)?;
                 out.result(&answer, || "recorded".to_owned());
                 Ok(Code::Done)

@@ -33,7 +33,13 @@ impl Init {
         }
         let run = if self.run.is_empty() { vec!["${artifact}".to_owned()] } else { self.run.clone() };
         let quoted = |text: &String| serde_json::to_string(text).unwrap_or_default();
-        let mut text = format!("service: {}\nenvironments: [{}]\ncomponents:\n  {}:\n    run: [{}]\n", self.service, self.environments.join(", "), self.service, run.iter().map(quoted).collect::<Vec<_>>().join(", "));
+        let mut text = format!(
+            "service: {}\nenvironments: [{}]\ncomponents:\n  {}:\n    run: [{}]\n",
+            self.service,
+            self.environments.join(", "),
+            self.service,
+            run.iter().map(quoted).collect::<Vec<_>>().join(", ")
+        );
         text.push_str(&format!("    health: {{path: {}}}\n", quoted(&self.health)));
         if self.render {
             text.push_str("    render: true\n");

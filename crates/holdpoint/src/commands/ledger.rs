@@ -57,10 +57,29 @@ fn tell(out: &Out, what: &str, report: &Report) -> Ended {
     out.result(&value, || {
         if report.ok {
             let root = report.root.map(|root| root.short()).unwrap_or_default();
-            format!("✓ {what} verified: {} facts, {} attestations, {} approvals, root {root}", report.facts, report.attestations, report.approvals)
+            format!(
+                "✓ {what} verified: {} facts, {} attestations, {} approvals, root {root}",
+                report.facts, report.attestations, report.approvals
+            )
         } else {
-            let place = report.first_bad_index.map(|index| format!("first bad index {index}")).unwrap_or_else(|| "not placed at an entry".to_owned());
-            let lines: Vec<String> = report.findings.iter().take(10).map(|one| format!("  {}{}: expected {}, found {}", one.index.map(|i| format!("[{i}] ")).unwrap_or_default(), one.what, one.expected, one.found)).collect();
+            let place = report
+                .first_bad_index
+                .map(|index| format!("first bad index {index}"))
+                .unwrap_or_else(|| "not placed at an entry".to_owned());
+            let lines: Vec<String> = report
+                .findings
+                .iter()
+                .take(10)
+                .map(|one| {
+                    format!(
+                        "  {}{}: expected {}, found {}",
+                        one.index.map(|i| format!("[{i}] ")).unwrap_or_default(),
+                        one.what,
+                        one.expected,
+                        one.found
+                    )
+                })
+                .collect();
             format!("✗ {what} does not verify: {place}\n{}", lines.join("\n"))
         }
     });
@@ -97,7 +116,9 @@ impl Ledger {
             }
             Ledger::Checkpoint => {
                 let checkpoint = connection.client()?.get("/v1/ledger/checkpoint")?;
-                out.result(&checkpoint, || checkpoint["note"].as_str().or_else(|| checkpoint["checkpoint"].as_str()).unwrap_or_default().to_owned());
+                out.result(&checkpoint, || {
+                    checkpoint["note"].as_str().or_else(|| checkpoint["checkpoint"].as_str()).unwrap_or_default().to_owned()
+                });
                 Ok(Code::Done)
             }
         }

@@ -3,7 +3,7 @@
 use super::Ended;
 use crate::out::{BadInput, Code, Out, read};
 use clap::{Subcommand, ValueEnum};
-use holdpoint_analysis::calendar::{self, Kind, Recurrence, Rule, Start, Window, WindowSpec};
+use holdpoint_analysis::calendar::{self, DenialReason, Kind, Recurrence, Rule, Start, Window, WindowSpec};
 use holdpoint_analysis::canary::{Direction, SeriesOptions, Tolerance, Verdict, judge_series};
 use holdpoint_inspect::junit;
 use serde_json::json;
@@ -79,13 +79,16 @@ pub enum Test {
 impl Canary {
     pub fn run(self, out: &Out) -> Ended {
         let Canary::Judge { baseline, candidate, direction, error_rate, tolerance, planned } = self;
-        let series = |path: &PathBuf| -> anyhow::Result<_> { Ok(serde_json::from_slice(&read(path)?).map_err(|why| BadInput(format!("{}: {why}", path.display())))?) };
+        let series = |path: &PathBuf| -> anyhow::Result<_> {
+            Ok(serde_json::from_slice(&read(path)?).map_err(|why| BadInput(format!("{}: {why}", path.display())))?)
+        };
         let direction = match direction {
             Way::Either => Direction::Either,
             Way::HigherIsWorse => Direction::HigherIsWorse,
             Way::LowerIsWorse => Direction::LowerIsWorse,
         };
-        let options = SeriesOptions { direction, error_rate, tolerance: tolerance.map(Tolerance::relative), planned, ..SeriesOptions::default() };
+        let options =
+            SeriesOptions { direction, error_rate, tolerance: tolerance.map(Tolerance::relative), planned, ..SeriesOptions::default() };
         let judged = judge_series(&series(&baseline)?, &series(&candidate)?, &options).map_err(|why| BadInput(why.to_string()))?;
         let verdict = serde_json::to_value(judged.verdict)?;
         out.result(&json!({"verdict": verdict, "report": judged.report, "points": judged.points}), || {
@@ -146,24 +149,45 @@ impl Calendar {
                 let parsed: WindowFile = serde_saphyr::from_str(&text).map_err(|why| bad(&why))?;
                 let mut windows = Vec::new();
                 for one in parsed.windows {
-                    let spec = WindowSpec { name: one.name, kind: one.kind, rule: one.rule, start: one.start, duration: one.duration, zone: one.zone, manual: one.manual };
+                    let spec = WindowSpec {
+                        name: one.name,
+                        kind: one.kind,
+                        rule: one.rule,
+                        start: one.start,
+                        duration: one.duration,
+                        zone: one.zone,
+                        manual: one.manual,
+                    };
                     windows.push(Window::parse(&spec).map_err(|why| bad(&why))?);
                 }
                 let at: jiff::Timestamp = at.parse().map_err(|why| BadInput(format!("--at {at}: {why}")))?;
-                let runway = duration.map(|text| calendar::parse_duration(&text).map_err(|why| BadInput(format!("--duration: {why}")))).transpose()?;
+                let runway = duration
+                    .map(|text| calendar::parse_duration(&text).map_err(|why| BadInput(format!("--duration: {why}"))))
+                    .transpose()?;
                 let runway = runway.map(|length| length.after(at, &jiff::tz::TimeZone::UTC).duration_since(at));
                 let verdict = calendar::check(&windows, at, manual, runway);
                 let word = if verdict.allowed { "allowed" } else { "denied" };
                 let mut value = serde_json::to_value(&verdict)?;
                 value["verdict"] = json!(word);
                 out.result(&value, || {
-                    let why: Vec<String> = verdict.denied_by.iter().map(|one| format!("  {}: {:?}", one.window, one.reason)).collect();
+                    let why: Vec<String> = verdict.denied_by.iter().map(|one| format!("  {}", reason(&one.window, &one.reason))).collect();
                     let next = verdict.next_open.map(|at| format!("\n  next open {at}")).unwrap_or_default();
                     format!("{word}\n{}{next}", why.join("\n"))
                 });
                 Ok(if verdict.allowed { Code::Done } else { Code::Blocked })
             }
         }
+    }
+}
+
+/// Why a window is in the way, in words.
+fn reason(window: &str, reason: &DenialReason) -> String {
+    match reason {
+        DenialReason::Deny { until: Some(until) } => format!("{window:?} denies until {until}"),
+        DenialReason::Deny { until: None } => format!("{window:?} denies, with no end in sight"),
+        DenialReason::OutsideAllow { opens: Some(opens) } => format!("outside {window:?}, which next opens at {opens}"),
+        DenialReason::OutsideAllow { opens: None } => format!("outside {window:?}, which does not open again"),
+        DenialReason::Runway { closes } => format!("{window:?} closes at {closes}, before the change would end"),
     }
 }
 
@@ -176,7 +200,15 @@ impl Test {
             total.add(&report);
         }
         out.result(&json!({"verdict": total.verdict(), "totals": total}), || {
-            format!("{}: {} tests, {} passed, {} failed, {} errors, {} skipped", total.verdict(), total.tests, total.passed, total.failed, total.errors, total.skipped)
+            format!(
+                "{}: {} tests, {} passed, {} failed, {} errors, {} skipped",
+                total.verdict(),
+                total.tests,
+                total.passed,
+                total.failed,
+                total.errors,
+                total.skipped
+            )
         });
         Ok(if total.verdict() == "passed" { Code::Done } else { Code::Blocked })
     }

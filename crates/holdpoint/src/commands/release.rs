@@ -23,9 +23,7 @@ pub enum Release {
         work_items: Vec<String>,
     },
     /// What it is, where it is, and what stands in its way.
-    Show {
-        release: String,
-    },
+    Show { release: String },
     List {
         #[arg(long)]
         service: Option<String>,
@@ -81,9 +79,7 @@ pub enum Release {
         timeout: u64,
     },
     /// Goes on with a run that is held.
-    Resume {
-        run: String,
-    },
+    Resume { run: String },
     /// Says what became of a step that nobody knows about.
     Resolve {
         run: String,
@@ -194,12 +190,16 @@ impl Release {
                 Ok(Code::Done)
             }
             Release::Resolve { run, step, outcome, reason } => {
-                let done = client.post(&format!("/v1/runs/{}/resolve", enc(&run)), &json!({"step": step, "outcome": outcome, "reason": reason}))?;
+                let done = client
+                    .post(&format!("/v1/runs/{}/resolve", enc(&run)), &json!({"step": step, "outcome": outcome, "reason": reason}))?;
                 out.result(&done, || format!("{step} of {run}: {outcome}"));
                 Ok(Code::Done)
             }
             Release::Close { release, code, superseded_by, reason } => {
-                let done = client.post(&format!("/v1/releases/{}/withdraw", enc(&release)), &json!({"closure": code, "superseded_by": superseded_by, "reason": reason}))?;
+                let done = client.post(
+                    &format!("/v1/releases/{}/withdraw", enc(&release)),
+                    &json!({"closure": code, "superseded_by": superseded_by, "reason": reason}),
+                )?;
                 out.result(&done, || format!("{release} closed: {code}"));
                 Ok(Code::Done)
             }
@@ -222,11 +222,23 @@ fn view(client: &Client, release: &str) -> anyhow::Result<Value> {
 }
 
 fn list(client: &Client, out: &Out, service: Option<String>, state: Option<String>) -> Ended {
-    let query: Vec<String> = [("service", service), ("state", state)].into_iter().filter_map(|(name, value)| Some(format!("{name}={}", enc(&value?)))).collect();
+    let query: Vec<String> =
+        [("service", service), ("state", state)].into_iter().filter_map(|(name, value)| Some(format!("{name}={}", enc(&value?)))).collect();
     let all = client.get(&format!("/v1/releases?{}", query.join("&")))?;
     out.result(&all, || {
         let rows = all["releases"].as_array().into_iter().flatten();
-        let lines: Vec<String> = rows.map(|one| format!("{:<32} {:<16} {:<10} {:<10} {}", text(one, "id"), text(one, "service"), text(one, "version"), text(one, "state"), text(one, "closure"))).collect();
+        let lines: Vec<String> = rows
+            .map(|one| {
+                format!(
+                    "{:<32} {:<16} {:<10} {:<10} {}",
+                    text(one, "id"),
+                    text(one, "service"),
+                    text(one, "version"),
+                    text(one, "state"),
+                    text(one, "closure")
+                )
+            })
+            .collect();
         if lines.is_empty() { "no release yet: holdpoint release create".to_owned() } else { lines.join("\n") }
     });
     Ok(Code::Done)
@@ -258,7 +270,8 @@ fn diff(client: &Client, out: &Out, release: &str, from: Option<String>, to: Opt
 }
 
 fn differences(diff: &Value) -> String {
-    let lines: Vec<String> = diff.as_array().into_iter().flatten().map(|one| format!("  {}: {} → {}", text(one, "path"), one["from"], one["to"])).collect();
+    let lines: Vec<String> =
+        diff.as_array().into_iter().flatten().map(|one| format!("  {}: {} → {}", text(one, "path"), one["from"], one["to"])).collect();
     if lines.is_empty() { "no difference".to_owned() } else { lines.join("\n") }
 }
 
@@ -269,7 +282,14 @@ fn cast(client: &Client, out: &Out, vote: &Vote, approve: bool) -> Ended {
     let report = answer.get("report").cloned().unwrap_or(answer);
     let shown = view(client, &vote.release)?;
     if !out.json {
-        out.say(format!("{} {} → {}\nmanifest {}\nevidence {}", text(&report, "service"), text(&report, "version"), vote.environment, text(&report, "manifest_digest"), text(&report, "evidence_root")));
+        out.say(format!(
+            "{} {} → {}\nmanifest {}\nevidence {}",
+            text(&report, "service"),
+            text(&report, "version"),
+            vote.environment,
+            text(&report, "manifest_digest"),
+            text(&report, "evidence_root")
+        ));
         for (name, pin) in shown["manifest"]["components"].as_object().into_iter().flatten() {
             out.say(format!("  {name} {}", text(pin, "digest")));
         }
@@ -295,7 +315,11 @@ fn go_on(client: &Client, out: &Out, go: &Go, door: &str) -> Ended {
     let asked = client.post(&format!("/v1/releases/{id}/{door}"), &json!({"environment": go.environment}))?;
     if !go.wait {
         out.result(&asked, || {
-            if asked["report"]["verdict"] == "open" { format!("{} → {}: every gate is open, it starts", go.release, go.environment) } else { gate::words(&asked["report"]) }
+            if asked["report"]["verdict"] == "open" {
+                format!("{} → {}: every gate is open, it starts", go.release, go.environment)
+            } else {
+                gate::words(&asked["report"])
+            }
         });
         return Ok(Code::Done);
     }
@@ -316,7 +340,9 @@ fn go_on(client: &Client, out: &Out, go: &Go, door: &str) -> Ended {
             said = words;
         }
         if Instant::now() >= end {
-            out.result(&json!({"verdict": "waiting", "report": report}), || "it did not start in time; the promotion stays asked for".to_owned());
+            out.result(&json!({"verdict": "waiting", "report": report}), || {
+                "it did not start in time; the promotion stays asked for".to_owned()
+            });
             return Ok(Code::Blocked);
         }
         std::thread::sleep(Duration::from_millis(300));
@@ -329,22 +355,44 @@ fn run_ids(client: &Client, release: &str, environment: &str) -> anyhow::Result<
 }
 
 fn latest_run(client: &Client, release: &str, environment: Option<&str>) -> anyhow::Result<String> {
-    let environment = environment.ok_or_else(|| BadInput("--environment is needed to know which run of the release is meant".to_owned()))?;
-    run_ids(client, release, environment)?.into_iter().next().ok_or_else(|| BadInput(format!("{release} has no run in {environment}")).into())
+    let environment =
+        environment.ok_or_else(|| BadInput("--environment is needed to know which run of the release is meant".to_owned()))?;
+    run_ids(client, release, environment)?
+        .into_iter()
+        .next()
+        .ok_or_else(|| BadInput(format!("{release} has no run in {environment}")).into())
 }
 
 fn ended(view: &Value) -> String {
     let cause = view["cause"]["sentence"].as_str().map(|cause| format!("\n  because {cause}")).unwrap_or_default();
-    format!("{} {} → {}: {}{cause}", text(view, "service"), text(view, "version"), text(view, "environment"), view["result"].as_str().unwrap_or_else(|| view["state"].as_str().unwrap_or_default()))
+    format!(
+        "{} {} → {}: {}{cause}",
+        text(view, "service"),
+        text(view, "version"),
+        text(view, "environment"),
+        view["result"].as_str().unwrap_or_else(|| view["state"].as_str().unwrap_or_default())
+    )
 }
 
 fn words(view: &Value) -> String {
     let closure = view["closure"].as_str().map(|code| format!(" ({code})")).unwrap_or_default();
-    let mut text_ = format!("{}  {} {}  {}{closure}\nmanifest {}\n", text(view, "id"), text(view, "service"), text(view, "version"), text(view, "state"), text(view, "manifest_digest"));
+    let mut text_ = format!(
+        "{}  {} {}  {}{closure}\nmanifest {}\n",
+        text(view, "id"),
+        text(view, "service"),
+        text(view, "version"),
+        text(view, "state"),
+        text(view, "manifest_digest")
+    );
     for (name, pin) in view["manifest"]["components"].as_object().into_iter().flatten() {
         text_.push_str(&format!("  {name} {}\n", text(pin, "digest")));
     }
-    let authors: Vec<String> = view["authors"].as_array().into_iter().flatten().map(|one| one["handle"].as_str().or_else(|| one["person"].as_str()).unwrap_or_default().to_owned()).collect();
+    let authors: Vec<String> = view["authors"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|one| one["handle"].as_str().or_else(|| one["person"].as_str()).unwrap_or_default().to_owned())
+        .collect();
     text_.push_str(&format!("authors: {}\n", authors.join(", ")));
     for one in view["approvals"].as_array().into_iter().flatten() {
         let counts = if one["valid"] == true { "counts".to_owned() } else { format!("void: {}", text(one, "void_because")) };

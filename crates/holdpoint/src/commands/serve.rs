@@ -155,12 +155,15 @@ impl Serve {
         if let Some(first) = verified.differences.first() {
             // Nobody decides on facts that are not those that were sealed.
             let count = verified.differences.len();
-            anyhow::bail!("what is stored is not what was sealed ({count} differences, the first: {first:?}); see holdpoint rebuild --compare, then restore a backup");
+            anyhow::bail!(
+                "what is stored is not what was sealed ({count} differences, the first: {first:?}); see holdpoint rebuild --compare, then restore a backup"
+            );
         }
         tracing::info!(?verified, "the ledger verifies from its last checkpoint");
         let engine = Engine::new(store, keys, PROJECT);
         let pool_key = pool_key(&engine, &self.data).await?;
-        let listener = tokio::net::TcpListener::bind(self.listen).await.with_context(|| format!("{} cannot be listened on", self.listen))?;
+        let listener =
+            tokio::net::TcpListener::bind(self.listen).await.with_context(|| format!("{} cannot be listened on", self.listen))?;
         let address = format!("http://{}", listener.local_addr()?);
         let public = self.public_url.clone().unwrap_or_else(|| address.clone());
         let link = holdpoint_api::bootstrap(&engine).await?;
@@ -174,7 +177,9 @@ impl Serve {
             Announce::Text => {
                 println!("Holdpoint {} listens on {public}", env!("CARGO_PKG_VERSION"));
                 if let Some(setup) = &setup {
-                    println!("Nobody has an account yet. Open this once, within 24 hours, to become the administrator \"root\":\n  {setup}");
+                    println!(
+                        "Nobody has an account yet. Open this once, within 24 hours, to become the administrator \"root\":\n  {setup}"
+                    );
                 }
                 println!("Root key for offline verification: {}", self.data.join("keys/root.pub").display());
             }
@@ -253,7 +258,10 @@ impl WorkerArgs {
             server: connection.address()?,
             pool: self.pool.clone(),
             name: self.name.clone(),
-            pool_key: std::fs::read_to_string(&self.pool_key_file).map_err(|why| BadInput(format!("{}: {why}", self.pool_key_file.display())))?.trim().to_owned(),
+            pool_key: std::fs::read_to_string(&self.pool_key_file)
+                .map_err(|why| BadInput(format!("{}: {why}", self.pool_key_file.display())))?
+                .trim()
+                .to_owned(),
             root: absolute(&self.data)?,
             slots: self.hands.slots,
             shim: shim()?,
@@ -279,7 +287,8 @@ impl ProxyArgs {
         logs();
         let mut listen = Vec::new();
         for one in &self.listen {
-            let (route, address) = one.split_once('=').ok_or_else(|| BadInput(format!("--listen: expected ROUTE=ADDRESS, found {one:?}")))?;
+            let (route, address) =
+                one.split_once('=').ok_or_else(|| BadInput(format!("--listen: expected ROUTE=ADDRESS, found {one:?}")))?;
             let address: SocketAddr = address.parse().map_err(|why| BadInput(format!("--listen {one}: {why}")))?;
             listen.push((route.to_owned(), address));
         }
@@ -304,7 +313,11 @@ impl Rebuild {
         let list: Vec<String> = differences.iter().map(|one| format!("{one:?}")).collect();
         let verdict = if list.is_empty() { "same" } else { "different" };
         out.result(&json!({"verdict": verdict, "differences": list}), || {
-            if list.is_empty() { "0 differences: every document is the fold of its facts".to_owned() } else { format!("{} differences\n{}", list.len(), list.join("\n")) }
+            if list.is_empty() {
+                "0 differences: every document is the fold of its facts".to_owned()
+            } else {
+                format!("{} differences\n{}", list.len(), list.join("\n"))
+            }
         });
         Ok(if list.is_empty() { Code::Done } else { Code::Blocked })
     }

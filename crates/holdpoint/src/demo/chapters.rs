@@ -22,7 +22,11 @@ impl Scene {
         let report = self.gates(release, environment)?;
         let tests = gate(&report, "tests");
         if tests["state"] != "open" {
-            return Err(anyhow!("expected the tests gate of {environment} to be open, found {}: {}", text(tests, "/code"), text(tests, "/sentence")));
+            return Err(anyhow!(
+                "expected the tests gate of {environment} to be open, found {}: {}",
+                text(tests, "/code"),
+                text(tests, "/sentence")
+            ));
         }
         Ok(text(tests, "/sentence").to_owned())
     }
@@ -35,8 +39,16 @@ impl Scene {
             return Err(anyhow!("expected signed provenance of both components, found: {}", text(provenance, "/sentence")));
         }
         let level = provenance["atoms"][0]["facts"]["slsa_build_level"].as_u64().unwrap_or(0);
-        let digests: Vec<String> = work::COMPONENTS.iter().filter_map(|name| built.digests.get(*name)).map(|digest| super::tell::short(digest)).collect();
-        self.tell.done("built", format!("shop/orders {version} and shop/storefront {version}   commit {}   digests {}   SLSA build level {level}", super::tell::short(&built.commit), digests.join(" ")));
+        let digests: Vec<String> =
+            work::COMPONENTS.iter().filter_map(|name| built.digests.get(*name)).map(|digest| super::tell::short(digest)).collect();
+        self.tell.done(
+            "built",
+            format!(
+                "shop/orders {version} and shop/storefront {version}   commit {}   digests {}   SLSA build level {level}",
+                super::tell::short(&built.commit),
+                digests.join(" ")
+            ),
+        );
         Ok(())
     }
 

@@ -70,7 +70,13 @@ impl Patience {
     }
 
     /// Asks again and again until there is an answer.
-    pub fn until<T>(&self, what: &str, limit: Duration, every: Duration, mut ask: impl FnMut() -> anyhow::Result<Option<T>>) -> anyhow::Result<T> {
+    pub fn until<T>(
+        &self,
+        what: &str,
+        limit: Duration,
+        every: Duration,
+        mut ask: impl FnMut() -> anyhow::Result<Option<T>>,
+    ) -> anyhow::Result<T> {
         let end = Instant::now() + limit;
         loop {
             if let Some(found) = ask()? {

@@ -40,19 +40,26 @@ pub fn invited(folder: &Path, root: Client) -> anyhow::Result<People> {
 
 /// Redeems a one-time link with a new password, and makes a token in the session that this opens.
 fn account(folder: &Path, server: &str, handle: &str, link: &str) -> anyhow::Result<Client> {
-    let (_, one_time) = link.split_once('#').ok_or_else(|| anyhow!("expected a link with a one-time token for {handle}, found {link:?}"))?;
+    let (_, one_time) =
+        link.split_once('#').ok_or_else(|| anyhow!("expected a link with a one-time token for {handle}, found {link:?}"))?;
     let mut random = [0_u8; 12];
     getrandom::fill(&mut random).map_err(|why| anyhow!("no randomness: {why}"))?;
     let password = format!("{handle}-{}", hex::encode(random));
     let http = reqwest::blocking::Client::builder().timeout(Duration::from_secs(30)).build()?;
     let answer = http.post(format!("{server}/v1/setup")).json(&json!({"token": one_time, "password": password})).send()?;
     let status = answer.status();
-    let cookie = answer.headers().get("set-cookie").and_then(|value| value.to_str().ok()).and_then(|text| text.split(';').next()).map(str::to_owned);
+    let cookie =
+        answer.headers().get("set-cookie").and_then(|value| value.to_str().ok()).and_then(|text| text.split(';').next()).map(str::to_owned);
     let body: Value = answer.json().with_context(|| format!("setting up {handle}: status {status}"))?;
     let (Some(cookie), Some(csrf)) = (cookie, body["csrf"].as_str()) else {
         return Err(anyhow!("expected a session for {handle}, found {status}: {body}"));
     };
-    let answer = http.post(format!("{server}/v1/tokens")).header("cookie", cookie).header("x-holdpoint-csrf", csrf).json(&json!({"name": "demo", "days": 1})).send()?;
+    let answer = http
+        .post(format!("{server}/v1/tokens"))
+        .header("cookie", cookie)
+        .header("x-holdpoint-csrf", csrf)
+        .json(&json!({"name": "demo", "days": 1}))
+        .send()?;
     let body: Value = answer.json()?;
     let token = body["token"].as_str().ok_or_else(|| anyhow!("expected a token for {handle}, found {body}"))?;
     let mut kept = std::fs::OpenOptions::new().create(true).append(true).mode(0o600).open(file(folder))?;

@@ -66,7 +66,13 @@ impl Processes {
     fn spawn(&mut self, name: &str, mut command: Command, stdout: Stdio) -> anyhow::Result<()> {
         let log = OpenOptions::new().create(true).append(true).open(self.log(name))?;
         let program = command.get_program().to_string_lossy().into_owned();
-        let child = command.stdin(Stdio::null()).stdout(stdout).stderr(log).process_group(0).spawn().with_context(|| format!("{program} cannot be started"))?;
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(stdout)
+            .stderr(log)
+            .process_group(0)
+            .spawn()
+            .with_context(|| format!("{program} cannot be started"))?;
         let pid = i32::try_from(child.id())?;
         let identity = Identity::of(pid).ok_or_else(|| anyhow!("{program} ended before it was seen"))?;
         self.record(name, &identity)?;
@@ -136,11 +142,16 @@ impl Processes {
     pub fn end(&mut self) {
         let patience = Patience::default();
         for kind in ORDER {
-            let (mut now, later): (Vec<Started>, Vec<Started>) = std::mem::take(&mut self.started).into_iter().partition(|one| one.name.starts_with(kind));
+            let (mut now, later): (Vec<Started>, Vec<Started>) =
+                std::mem::take(&mut self.started).into_iter().partition(|one| one.name.starts_with(kind));
             self.started = later;
             for one in &now {
                 // What runs to its end has children of its own; what stays ends itself in order.
-                if kind.is_empty() { proc::signal_group(one.identity.pid, Signal::SIGTERM) } else { proc::signal_one(one.identity.pid, Signal::SIGTERM) }
+                if kind.is_empty() {
+                    proc::signal_group(one.identity.pid, Signal::SIGTERM)
+                } else {
+                    proc::signal_one(one.identity.pid, Signal::SIGTERM)
+                }
             }
             let end = Instant::now() + GRACE;
             while Instant::now() < end && now.iter_mut().any(|one| one.child.try_wait().is_ok_and(|status| status.is_none())) {
@@ -223,7 +234,13 @@ pub fn end_former(folder: &Path) -> usize {
         })
         .collect();
     let own = i32::try_from(std::process::id()).unwrap_or(0);
-    let alive = |demo: bool| known.iter().filter(move |(name, one)| (name == "demo") == demo && one.pid != own && one.alive()).map(|(_, one)| one.clone()).collect::<Vec<_>>();
+    let alive = |demo: bool| {
+        known
+            .iter()
+            .filter(move |(name, one)| (name == "demo") == demo && one.pid != own && one.alive())
+            .map(|(_, one)| one.clone())
+            .collect::<Vec<_>>()
+    };
     // A demo that still runs ends its own; what it leaves is ended after it.
     let (demos, others) = (alive(true), alive(false));
     let instances: Vec<Identity> = supervised(&worker(folder)).into_iter().filter(Identity::alive).collect();

@@ -60,7 +60,11 @@ fn own() -> anyhow::Result<PathBuf> {
 /// The shop beside the current folder, or beside the program in its repository.
 fn find_shop() -> anyhow::Result<PathBuf> {
     let from = [std::env::current_dir()?, own()?];
-    let found = from.iter().flat_map(|path| path.ancestors()).map(|folder| folder.join("examples/shop")).find(|folder| folder.join("history/make.py").is_file());
+    let found = from
+        .iter()
+        .flat_map(|path| path.ancestors())
+        .map(|folder| folder.join("examples/shop"))
+        .find(|folder| folder.join("history/make.py").is_file());
     found.ok_or_else(|| anyhow!("expected examples/shop of Holdpoint's repository above the current folder: run the demo there"))
 }
 
@@ -85,7 +89,12 @@ fn take_over(folder: &Path) -> anyhow::Result<usize> {
 impl Ground {
     /// A fresh folder, and everything that is needed to begin.
     pub fn new(tell: Tell, patience: Patience, folder: &Path) -> anyhow::Result<Ground> {
-        for (program, what_for) in [("git", "the shop's repository"), ("python3", "the shop's tests"), ("cargo", "building the shop"), ("flock", "building the shop")] {
+        for (program, what_for) in [
+            ("git", "the shop's repository"),
+            ("python3", "the shop's tests"),
+            ("cargo", "building the shop"),
+            ("flock", "building the shop"),
+        ] {
             if Command::new(program).arg("--version").output().is_err() {
                 return Err(anyhow!("{program} is needed for {what_for} and is not there"));
             }
@@ -117,7 +126,11 @@ impl Ground {
         command.arg("--state").arg(self.folder.join(format!("proxy-{environment}"))).arg("--token-file").arg(self.token(environment)?);
         let said = self.processes.announced(&self.patience, &format!("proxy-{environment}"), command)?;
         let at = |value: &Value| value.as_str().map(str::to_owned).ok_or_else(|| anyhow!("the proxy of {environment} announced {said}"));
-        Ok(Proxy { admin: at(&said["admin"])?, orders: at(&said["listen"]["shop.orders"])?, storefront: at(&said["listen"]["shop.storefront"])? })
+        Ok(Proxy {
+            admin: at(&said["admin"])?,
+            orders: at(&said["listen"]["shop.orders"])?,
+            storefront: at(&said["listen"]["shop.storefront"])?,
+        })
     }
 
     /// The repository with all versions of the shop.
@@ -127,7 +140,9 @@ impl Ground {
         let mut command = Command::new("python3");
         command.arg(self.shop.join("history/make.py")).arg(&path);
         self.processes.start("history", command, &listed)?;
-        let status = self.patience.until("the shop's history to be written", QUICK, Duration::from_millis(50), || Ok(self.processes.ended("history")))?;
+        let status = self
+            .patience
+            .until("the shop's history to be written", QUICK, Duration::from_millis(50), || Ok(self.processes.ended("history")))?;
         let text = fs::read_to_string(&listed)?;
         if !status.success() {
             return Err(anyhow!("the shop's history could not be written:\n{}", processes::tail(&self.processes.log("history"))));
@@ -144,7 +159,14 @@ impl Ground {
             fs::create_dir_all(self.folder.join("data").join(environment))?;
         }
         let mut command = Command::new(own()?);
-        command.arg("serve").arg("--data").arg(self.folder.join("server")).args(["--listen", "127.0.0.1:0", "--announce", "json", "--pass", "PATH"]);
+        command.arg("serve").arg("--data").arg(self.folder.join("server")).args([
+            "--listen",
+            "127.0.0.1:0",
+            "--announce",
+            "json",
+            "--pass",
+            "PATH",
+        ]);
         command.env_remove("HOLDPOINT_DATABASE");
         for proxy in proxies.values() {
             command.args(["--allow", &proxy.admin]);
@@ -154,7 +176,9 @@ impl Ground {
             return Err(anyhow!("expected an address and a set-up link, found {said}"));
         };
         let server = server.to_owned();
-        let root = self.patience.until("the server to be ready", QUICK, Duration::from_millis(100), || Ok(people::root(&self.folder, &server, link).ok()))?;
+        let root = self
+            .patience
+            .until("the server to be ready", QUICK, Duration::from_millis(100), || Ok(people::root(&self.folder, &server, link).ok()))?;
         self.tell.say(format!("Holdpoint demo · embedded database · {server}"));
         let documents = self.organisation(&proxies)?;
         root.post("/v1/apply?dry_run=false", &json!({"documents": documents})).context("the organisation was refused")?;

@@ -93,7 +93,8 @@ impl Scene {
         command.arg("check").arg("--journal").arg(journal(&self.folder)).arg("--database").arg(self.database());
         let answer = self.folder.join("audit.json");
         self.processes.start("audit", command, &answer)?;
-        self.patience.until("the audit of all orders", Duration::from_secs(120), Duration::from_millis(50), || Ok(self.processes.ended("audit")))?;
+        self.patience
+            .until("the audit of all orders", Duration::from_secs(120), Duration::from_millis(50), || Ok(self.processes.ended("audit")))?;
         let text = std::fs::read_to_string(answer)?;
         serde_json::from_str(&text).with_context(|| format!("the audit printed {text:?}"))
     }
@@ -105,16 +106,20 @@ impl Scene {
 
     /// Where migration 2 is; none before it has begun.
     pub fn backfill(&self) -> anyhow::Result<Option<Backfill>> {
-        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(self.database()).read_only(true).busy_timeout(Duration::from_secs(5));
+        let options =
+            sqlx::sqlite::SqliteConnectOptions::new().filename(self.database()).read_only(true).busy_timeout(Duration::from_secs(5));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async {
             let mut connection = sqlx::SqliteConnection::connect_with(&options).await?;
-            let begun: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM sqlite_schema WHERE name = 'schema_backfill'").fetch_one(&mut connection).await?;
+            let begun: i64 =
+                sqlx::query_scalar("SELECT COUNT(*) FROM sqlite_schema WHERE name = 'schema_backfill'").fetch_one(&mut connection).await?;
             if begun == 0 {
                 return Ok(None);
             }
-            let row: Option<(i64, i64)> = sqlx::query_as("SELECT filled, last_id FROM schema_backfill WHERE number = 2").fetch_optional(&mut connection).await?;
-            let applied: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM schema_migration WHERE number = 2").fetch_one(&mut connection).await?;
+            let row: Option<(i64, i64)> =
+                sqlx::query_as("SELECT filled, last_id FROM schema_backfill WHERE number = 2").fetch_optional(&mut connection).await?;
+            let applied: i64 =
+                sqlx::query_scalar("SELECT COUNT(*) FROM schema_migration WHERE number = 2").fetch_one(&mut connection).await?;
             connection.close().await?;
             anyhow::Ok(row.map(|(filled, last_id)| Backfill { filled, last_id, applied }))
         })
@@ -122,9 +127,10 @@ impl Scene {
 
     /// Kills the migration and its supervisor with SIGKILL, as a machine that fails would; answers how far it had come.
     pub fn kill_migration(&self, attempt: &str) -> anyhow::Result<Backfill> {
-        let middle = self.patience.until("the migration to be in its middle", Duration::from_secs(60), Duration::from_millis(10), || {
-            Ok(self.backfill()?.filter(|so_far| so_far.filled > 0))
-        })?;
+        let middle =
+            self.patience.until("the migration to be in its middle", Duration::from_secs(60), Duration::from_millis(10), || {
+                Ok(self.backfill()?.filter(|so_far| so_far.filled > 0))
+            })?;
         if middle.applied > 0 {
             return Err(anyhow!("expected to meet the migration in its middle; it was through already"));
         }
@@ -134,8 +140,11 @@ impl Scene {
         for pid in all {
             proc::signal_one(pid, Signal::SIGKILL);
         }
-        self.patience.until("the migration to be gone", Duration::from_secs(10), Duration::from_millis(10), || Ok((!shim.alive()).then_some(())))?;
-        self.backfill()?.filter(|at_kill| at_kill.applied == 0).ok_or_else(|| anyhow!("expected the migration to be killed in its middle; it was through already"))
+        self.patience
+            .until("the migration to be gone", Duration::from_secs(10), Duration::from_millis(10), || Ok((!shim.alive()).then_some(())))?;
+        self.backfill()?
+            .filter(|at_kill| at_kill.applied == 0)
+            .ok_or_else(|| anyhow!("expected the migration to be killed in its middle; it was through already"))
     }
 
     /// Runs `orders migrate --check` of a released program on production's database.
@@ -146,6 +155,8 @@ impl Scene {
         std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755))?;
         let mut command = Command::new(&program);
         command.args(["migrate", "--check"]).env("DATABASE", self.database());
-        self.processes.succeed(&self.patience, &format!("check-{version}"), command, Duration::from_secs(30)).context("the schema lacks something")
+        self.processes
+            .succeed(&self.patience, &format!("check-{version}"), command, Duration::from_secs(30))
+            .context("the schema lacks something")
     }
 }

@@ -47,7 +47,9 @@ pub fn refusal<T: std::fmt::Debug>(asked: anyhow::Result<T>, what: &str, code: &
         Ok(answer) => Err(anyhow!("expected {what} to be refused with {code}; it was allowed: {answer:?}")),
         Err(why) => match why.downcast::<Problem>() {
             Ok(problem) if problem.code.as_deref() == Some(code) => Ok(problem),
-            Ok(problem) => Err(anyhow!("expected {what} to be refused with {code}, found {}: {}", problem.code.unwrap_or_default(), problem.detail)),
+            Ok(problem) => {
+                Err(anyhow!("expected {what} to be refused with {code}, found {}: {}", problem.code.unwrap_or_default(), problem.detail))
+            }
             Err(why) => Err(why),
         },
     }
@@ -64,7 +66,8 @@ impl Scene {
         COMPONENTS
             .iter()
             .map(|component| {
-                let body = json!({"service": "shop", "component": component, "repository": self.repository, "commit": commit, "base": base});
+                let body =
+                    json!({"service": "shop", "component": component, "repository": self.repository, "commit": commit, "base": base});
                 let answer = self.people.linus.post("/v1/builds", &body)?;
                 Ok(text(&answer, "/run").to_owned())
             })
@@ -116,7 +119,8 @@ impl Scene {
     pub fn compile(&mut self) -> anyhow::Result<PathBuf> {
         let checkout = self.checkout("v1.0.0")?;
         if !self.cache.join("debug/deps").exists() || !self.cache.join("tools/bin/clippy-sarif").exists() {
-            self.tell.under_way("shop", "compiling its dependencies and the scanner, once: this takes a few minutes and is kept in target/shop");
+            self.tell
+                .under_way("shop", "compiling its dependencies and the scanner, once: this takes a few minutes and is kept in target/shop");
         }
         self.tell.busy("compiling the shop's client");
         let mut command = self.in_checkout(checkout.join("build.sh"));
@@ -218,7 +222,11 @@ impl Scene {
     pub fn ended(&self, run: &str, limit: Duration) -> anyhow::Result<Value> {
         self.patience.until(&format!("{run} to end"), limit, LOOK, || {
             let view = self.run(run)?;
-            let at = view["steps"].as_array().into_iter().flatten().find(|step| matches!(text(step, "/state"), "ready" | "running" | "indeterminate"));
+            let at = view["steps"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .find(|step| matches!(text(step, "/state"), "ready" | "running" | "indeterminate"));
             if let (Some(step), Some(environment)) = (at, view["environment"].as_str()) {
                 self.tell.busy(format!("{environment}: {} {}", text(&view, "/version"), text(step, "/title")));
             }
@@ -266,6 +274,8 @@ impl Scene {
 
     /// The first of them, as soon as it is sealed.
     pub fn fact(&self, stream: &str, kind: &str) -> anyhow::Result<Value> {
-        self.patience.until(&format!("{kind} of {stream} in the ledger"), Duration::from_secs(15), LOOK, || Ok(self.facts(stream, kind)?.into_iter().next()))
+        self.patience.until(&format!("{kind} of {stream} in the ledger"), Duration::from_secs(15), LOOK, || {
+            Ok(self.facts(stream, kind)?.into_iter().next())
+        })
     }
 }

@@ -47,7 +47,10 @@ fn staging(scene: &Scene, release: &str) -> anyhow::Result<()> {
         return Err(anyhow!("expected staging to be open for the fixed build, found:\n{}", crate::commands::gate::words(&report)));
     }
     scene.deploy_well(&scene.people.linus, release, "staging")?;
-    scene.tell.done("staging", format!("open after commit {}; deployed, {}", short(scene.commit("v1.0.0")?), scene.tests_before(release, "production")?));
+    scene.tell.done(
+        "staging",
+        format!("open after commit {}; deployed, {}", short(scene.commit("v1.0.0")?), scene.tests_before(release, "production")?),
+    );
     Ok(())
 }
 
@@ -59,7 +62,10 @@ fn production(scene: &mut Scene, release: &str, client: &Path) -> anyhow::Result
     if window["state"] != "open" {
         return Err(anyhow!("expected a window to be open, found {}: {}", text(window, "/code"), text(window, "/sentence")));
     }
-    scene.tell.done("production", format!("grace approves manifest {}   window: {}", short(text(&report, "/manifest_digest")), text(window, "/sentence")));
+    scene.tell.done(
+        "production",
+        format!("grace approves manifest {}   window: {}", short(text(&report, "/manifest_digest")), text(window, "/sentence")),
+    );
     scene.deploy_well(&scene.people.grace, release, "production")?;
     scene.start_load(client)?;
     scene.tell.done("production", format!("1.0.0 live; customers arrive: {RATE} requests a second, one in ten an order"));

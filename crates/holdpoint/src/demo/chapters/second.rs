@@ -36,13 +36,19 @@ fn voided(scene: &Scene, release: &str) -> anyhow::Result<()> {
     let seen = scene.approve(&scene.people.grace, release, "production", "gift wrap, as announced")?;
     let (from, to) = (text(&seen, "/manifest_digest").to_owned(), scene.amend(release, &json!({"config": {"gift.note-length": "140"}}))?);
     let view = scene.shown(release)?;
-    let vote = view["approvals"].as_array().into_iter().flatten().find(|vote| vote["handle"] == "grace" && vote["environment"] == "production");
+    let vote =
+        view["approvals"].as_array().into_iter().flatten().find(|vote| vote["handle"] == "grace" && vote["environment"] == "production");
     let vote = vote.ok_or_else(|| anyhow!("expected grace's approval to be shown, found {}", view["approvals"]))?;
     if vote["valid"] != false || text(vote, "/void_because").is_empty() {
         return Err(anyhow!("expected grace's approval to be void after the manifest changed, found {vote}"));
     }
     let diff = scene.people.grace.get(&format!("/v1/releases/{}/diff?from={}&to={}", enc(release), enc(&from), enc(&to)))?;
-    let changes: Vec<String> = diff["changes"].as_array().into_iter().flatten().map(|one| format!("{} {} → {}", text(one, "/path"), plain(&one["from"]), plain(&one["to"]))).collect();
+    let changes: Vec<String> = diff["changes"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|one| format!("{} {} → {}", text(one, "/path"), plain(&one["from"]), plain(&one["to"])))
+        .collect();
     if changes.len() != 1 || !changes[0].contains("gift.note-length") {
         return Err(anyhow!("expected one difference, in config gift.note-length, found {changes:?}"));
     }
@@ -61,7 +67,11 @@ fn frozen(scene: &Scene, release: &str) -> anyhow::Result<()> {
     let names = BTreeMap::from([("FREEZE_FROM".to_owned(), now().to_string()), ("FREEZE_UNTIL".to_owned(), until.to_string())]);
     let file = scene.shop.join("organisation/freeze.yaml");
     let document = fill(&std::fs::read_to_string(&file).with_context(|| file.display().to_string())?, &names)?;
-    scene.people.root.post("/v1/apply?dry_run=false", &json!({"documents": [{"file": "freeze.yaml", "text": document}]})).context("the freeze was refused")?;
+    scene
+        .people
+        .root
+        .post("/v1/apply?dry_run=false", &json!({"documents": [{"file": "freeze.yaml", "text": document}]}))
+        .context("the freeze was refused")?;
     let refused = refusal(scene.deploy(&scene.people.grace, release, "production"), "a release in a freeze", "ORC-005")?;
     let freeze = gate(&refused.facts, "freeze");
     if text(freeze, "/code") != "FRZ-001" {
@@ -69,9 +79,15 @@ fn frozen(scene: &Scene, release: &str) -> anyhow::Result<()> {
     }
     scene.tell.refused("production", format!("1.1.0 → refused: FRZ-001 freeze {}", text(freeze, "/sentence")));
     let all = scene.people.grace.get("/v1/freezes")?;
-    let holding = all["freezes"].as_array().into_iter().flatten().find(|one| one["state"] == "holds").map(|one| text(one, "/id").to_owned());
+    let holding =
+        all["freezes"].as_array().into_iter().flatten().find(|one| one["state"] == "holds").map(|one| text(one, "/id").to_owned());
     let id = holding.ok_or_else(|| anyhow!("expected the freeze in the list, found {all}"))?;
-    scene.people.grace.call(reqwest::Method::DELETE, &format!("/v1/freezes/{}", enc(&id)), &json!({"reason": "the books are closed"}), &[])?;
+    scene.people.grace.call(
+        reqwest::Method::DELETE,
+        &format!("/v1/freezes/{}", enc(&id)),
+        &json!({"reason": "the books are closed"}),
+        &[],
+    )?;
     scene.tell.more(format!("reason: {}   lifted by grace", text_of(&all, &id)));
     Ok(())
 }
@@ -101,7 +117,12 @@ fn production(scene: &mut Scene, release: &str, old: &Built, new: &Built) -> any
 
 /// "25 % → 100 %", from the steps that moved traffic of orders.
 pub fn steps(view: &Value) -> String {
-    let moved = view["steps"].as_array().into_iter().flatten().filter(|step| step["state"] == "done").filter_map(|step| text(step, "/id").strip_prefix("orders.traffic-"));
+    let moved = view["steps"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter(|step| step["state"] == "done")
+        .filter_map(|step| text(step, "/id").strip_prefix("orders.traffic-"));
     moved.map(|percent| format!("{percent} %")).collect::<Vec<_>>().join(" → ")
 }
 
@@ -112,7 +133,11 @@ fn traffic(view: &Value) -> anyhow::Result<String> {
     if !good {
         return Err(anyhow!("expected both versions of orders to have served without an error, found {}", view["traffic"]));
     }
-    Ok(rows.iter().map(|row| format!("{} answered {}", text(row, "/version"), grouped(row["requests"].as_u64().unwrap_or(0)))).collect::<Vec<_>>().join(", "))
+    Ok(rows
+        .iter()
+        .map(|row| format!("{} answered {}", text(row, "/version"), grouped(row["requests"].as_u64().unwrap_or(0))))
+        .collect::<Vec<_>>()
+        .join(", "))
 }
 
 /// Kills the migration in its middle; Holdpoint asks the probe, begins it anew, and it is applied once.
@@ -126,17 +151,43 @@ fn migration(scene: &Scene, run: &str) -> anyhow::Result<()> {
     let outcome = scene.patience.until("the killed migration to be told", Duration::from_secs(60), LOOK, || {
         let view = scene.run(run)?;
         if view["state"] == "ended" || view["state"] == "rolling-back" {
-            return Err(anyhow!("expected the run to go on after its probe was asked; it is {}: {}", text(&view, "/state"), text(&view, "/cause/sentence")));
+            return Err(anyhow!(
+                "expected the run to go on after its probe was asked; it is {}: {}",
+                text(&view, "/state"),
+                text(&view, "/cause/sentence")
+            ));
         }
         Ok(step(&view).filter(|step| step["state"] == "done"))
     })?;
-    let begun = scene.facts(&format!("run/{run}"), "StepLeased")?.iter().filter(|fact| fact["body"]["step"] == "orders.migrate" || fact["body"]["attempt"].as_str().is_some_and(|id| id.contains("orders.migrate"))).count();
+    let begun = scene
+        .facts(&format!("run/{run}"), "StepLeased")?
+        .iter()
+        .filter(|fact| {
+            fact["body"]["step"] == "orders.migrate" || fact["body"]["attempt"].as_str().is_some_and(|id| id.contains("orders.migrate"))
+        })
+        .count();
     let after = scene.backfill()?.ok_or_else(|| anyhow!("expected migration 2 to be noted"))?;
     if after.applied != 1 || after.filled != after.last_id || text(&outcome, "/attempt") == attempt {
-        return Err(anyhow!("expected migration 2 once, each of {} rows filled once, by a second attempt; found {after:?} and attempt {}", after.last_id, text(&outcome, "/attempt")));
+        return Err(anyhow!(
+            "expected migration 2 once, each of {} rows filled once, by a second attempt; found {after:?} and attempt {}",
+            after.last_id,
+            text(&outcome, "/attempt")
+        ));
     }
-    scene.tell.done("production", format!("migration 0002 killed after {} of {} rows; the probe says it is not applied; begun again", grouped(signed(killed.filled)), grouped(signed(killed.last_id))));
-    scene.tell.more(format!("applied once: {} of {} rows filled, once each, in {} attempts; 1.0.0 sold meanwhile", grouped(signed(after.filled)), grouped(signed(after.last_id)), begun.max(2)));
+    scene.tell.done(
+        "production",
+        format!(
+            "migration 0002 killed after {} of {} rows; the probe says it is not applied; begun again",
+            grouped(signed(killed.filled)),
+            grouped(signed(killed.last_id))
+        ),
+    );
+    scene.tell.more(format!(
+        "applied once: {} of {} rows filled, once each, in {} attempts; 1.0.0 sold meanwhile",
+        grouped(signed(after.filled)),
+        grouped(signed(after.last_id)),
+        begun.max(2)
+    ));
     Ok(())
 }
 

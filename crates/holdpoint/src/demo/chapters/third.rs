@@ -49,7 +49,11 @@ pub fn third(scene: &mut Scene, defect: Defect, client: &Path) -> anyhow::Result
     scene.approve(&scene.people.grace, &release, "production", "shipping by weight")?;
     let before = scene.load()?;
     if before.failed > 0 {
-        return Err(anyhow!("expected that no request failed before 1.2.0; {} of {} did", grouped(before.failed), grouped(before.answered)));
+        return Err(anyhow!(
+            "expected that no request failed before 1.2.0; {} of {} did",
+            grouped(before.failed),
+            grouped(before.answered)
+        ));
     }
     let run = scene.deploy(&scene.people.grace, &release, "production")?;
     let view = scene.ended(&run, RUN_MAX)?;
@@ -78,14 +82,24 @@ fn seconds(from: u64, to: u64) -> f64 {
 /// Found, decided, brought back: with the times, from journal and ledger.
 fn rolled_back(scene: &Scene, view: &Value, entries: &[Entry], defect: Defect) -> anyhow::Result<()> {
     if view["result"] != "rolled-back" {
-        return Err(anyhow!("expected 1.2.0 to be rolled back; its run ended {}: {}", text(view, "/result"), text(view, "/cause/sentence")));
+        return Err(anyhow!(
+            "expected 1.2.0 to be rolled back; its run ended {}: {}",
+            text(view, "/result"),
+            text(view, "/cause/sentence")
+        ));
     }
     let run = text(view, "/id");
-    let decided = at(&scene.fact(&format!("run/{run}"), "RollbackDecided")?, "/envelope/at").or_else(|_| at(&scene.fact(&format!("run/{run}"), "RollbackDecided")?, "/at"))?;
+    let decided = at(&scene.fact(&format!("run/{run}"), "RollbackDecided")?, "/envelope/at")
+        .or_else(|_| at(&scene.fact(&format!("run/{run}"), "RollbackDecided")?, "/at"))?;
     let all: Vec<&Value> = view["steps"].as_array().into_iter().flatten().collect();
-    let first = all.iter().find(|step| text(step, "/id").starts_with("orders.traffic-")).ok_or_else(|| anyhow!("no traffic reached 1.2.0"))?;
+    let first =
+        all.iter().find(|step| text(step, "/id").starts_with("orders.traffic-")).ok_or_else(|| anyhow!("no traffic reached 1.2.0"))?;
     let canary = at(first, "/started")?;
-    let back: Vec<u64> = all.iter().filter(|step| text(step, "/id").starts_with("back.") && text(step, "/kind") == "traffic").map(|step| at(step, "/finished")).collect::<Result<_, _>>()?;
+    let back: Vec<u64> = all
+        .iter()
+        .filter(|step| text(step, "/id").starts_with("back.") && text(step, "/kind") == "traffic")
+        .map(|step| at(step, "/finished"))
+        .collect::<Result<_, _>>()?;
     let restored = back.into_iter().max().ok_or_else(|| anyhow!("expected a step that brings traffic back"))?;
     let bad = entries.iter().filter(|entry| entry.failed() && entry.ended_us() >= canary).map(Entry::ended_us).min();
     let begun = match (defect, bad) {
@@ -99,7 +113,11 @@ fn rolled_back(scene: &Scene, view: &Value, entries: &[Entry], defect: Defect) -
     }
     scene.tell.done("production", format!("1.2.0 canary {}: {} → rolled back", steps(view), text(view, "/cause/sentence")));
     let since = if defect == Defect::Latency { "the canary's first traffic" } else { "the first failed request" };
-    scene.tell.more(format!("found {:.1} s after {since}; traffic back on 1.1.0 after another {:.1} s", seconds(begun, decided), seconds(decided, restored)));
+    scene.tell.more(format!(
+        "found {:.1} s after {since}; traffic back on 1.1.0 after another {:.1} s",
+        seconds(begun, decided),
+        seconds(decided, restored)
+    ));
     Ok(())
 }
 
