@@ -80,7 +80,7 @@ fuzz: setup ## Seeded byte-level fuzzing of every reader (HOLDPOINT_FUZZ_SECONDS
 	@HOLDPOINT_FUZZ_SECONDS=$${HOLDPOINT_FUZZ_SECONDS:-60} $(CARGO) xtask test --only fuzz
 
 kill-points: setup ## Kill the server at every named durable step; an unvisited name fails
-	@$(CARGO) xtask test --only kill_points
+	@HOLDPOINT_KILL_MATRIX=$${HOLDPOINT_KILL_MATRIX:-full} $(CARGO) xtask test --only kill_points
 
 proxy-survives: setup ## Kill the server, then the proxy, under load
 	@$(CARGO) xtask test --only proxy_survives

@@ -8,6 +8,8 @@ use holdpoint_testkit::{Answer, Client, Holdpoint, Options, Postgres, Proxy};
 use serde_json::Value;
 use std::collections::{BTreeSet, VecDeque};
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
@@ -61,7 +63,8 @@ pub struct Stage {
     pub server: Holdpoint,
     pub worker: Option<Hand>,
     pub proxy: Option<Proxy>,
-    pub database: Option<Postgres>,
+    // Ends after the server.
+    _database: Option<Postgres>,
     pub pages: Pages,
     pub dies: Dies,
     pub root: Client,
@@ -70,6 +73,10 @@ pub struct Stage {
     /// The one that is armed, and how many visits of it there had been.
     armed: Option<(Point, usize)>,
     pub died: Vec<Point>,
+    /// Seed and number of kills at random moments, before they begin.
+    random: Option<(u64, u64)>,
+    killer: Option<Killer>,
+    pub slowest_start: Duration,
     visits: PathBuf,
     count: u32,
     started: Instant,
@@ -95,13 +102,16 @@ impl Stage {
             worker: None,
             lists,
             proxy: Some(proxy),
-            database,
+            _database: database,
             pages,
             dies,
             root,
             pending: VecDeque::new(),
             armed: None,
             died: Vec::new(),
+            random: None,
+            killer: None,
+            slowest_start: Duration::ZERO,
             visits,
             count: 0,
             started: Instant::now(),
@@ -115,6 +125,7 @@ impl Stage {
 
     /// A worker of its own, not armed.
     pub fn hand(&self, name: &str) -> Hand {
+        let own = folder();
         let mut hand = Hand {
             process: None,
             name: name.to_owned(),
@@ -122,7 +133,8 @@ impl Stage {
             server: self.server.url().to_owned(),
             args: self.proxy.as_ref().map(|proxy| allowed(proxy, &self.pages)).unwrap_or_default(),
             visits: self.visits.display().to_string(),
-            folder: folder(),
+            data: own.path().join("data"),
+            folder: own,
         };
         hand.start(None);
         hand
@@ -175,6 +187,34 @@ impl Stage {
         std::fs::read_to_string(&self.visits).unwrap_or_default().lines().map(str::to_owned).collect()
     }
 
+    /// Whoever dies, dies at so many random moments, once [`Stage::let_loose`] was called.
+    pub fn at_random(&mut self, seed: u64, count: u64) {
+        self.random = Some((seed, count));
+    }
+
+    /// The story has begun: from now on every request is repeated until it is answered.
+    pub fn let_loose(&mut self) {
+        if let Some((seed, count)) = self.random.take() {
+            self.killer = Some(Killer::start(seed, count));
+        }
+        self.aim();
+    }
+
+    fn aim(&self) {
+        let pid = match self.dies {
+            Dies::Worker => self.worker.as_ref().map_or(0, Hand::pid),
+            Dies::Server | Dies::Both => self.server.pid(),
+        };
+        if let Some(killer) = &self.killer {
+            killer.target.store(pid, Ordering::SeqCst);
+        }
+    }
+
+    /// How often somebody was killed at a random moment.
+    pub fn killed(&self) -> u64 {
+        self.killer.as_ref().map_or(0, |killer| killer.killed.load(Ordering::SeqCst))
+    }
+
     /// Whoever has died is started again; whoever must die now, does.
     pub fn tick(&mut self) {
         // Two processes: the one that passes the point is not the one that dies, so it is watched from here.
@@ -195,11 +235,15 @@ impl Stage {
         if self.worker.as_mut().is_some_and(Hand::ended) {
             self.note_death();
             self.hand_of_own().start(None);
+            self.aim();
             self.arm_same();
         }
         if self.server.ended() {
             self.note_death();
+            let began = Instant::now();
             self.server.restart_with(|options| options.environment.retain(|(name, _)| name != "HOLDPOINT_KILL_POINT"));
+            self.slowest_start = self.slowest_start.max(began.elapsed());
+            self.aim();
             self.arm_same();
         }
     }
@@ -292,6 +336,46 @@ fn allowed(proxy: &Proxy, pages: &Pages) -> Vec<String> {
         .collect()
 }
 
+/// Kills one process after the other at random moments, from a thread of its own: also in the middle of a request.
+struct Killer {
+    target: Arc<AtomicU32>,
+    killed: Arc<AtomicU64>,
+    stop: Arc<AtomicBool>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Killer {
+    fn start(seed: u64, count: u64) -> Self {
+        let (target, killed, stop) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
+        let mut chance = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+        let shared = (target.clone(), killed.clone(), stop.clone());
+        let thread = std::thread::spawn(move || {
+            let (target, killed, stop) = shared;
+            while !stop.load(Ordering::SeqCst) && killed.load(Ordering::SeqCst) < count {
+                chance ^= chance << 13;
+                chance ^= chance >> 7;
+                chance ^= chance << 17;
+                pause(Duration::from_millis(chance % 1200));
+                // Each process once: its number may be another's later.
+                let pid = target.swap(0, Ordering::SeqCst);
+                if pid != 0 && std::process::Command::new("kill").args(["-KILL", &pid.to_string()]).status().is_ok_and(|status| status.success()) {
+                    killed.fetch_add(1, Ordering::SeqCst);
+                }
+            }
+        });
+        Self { target, killed, stop, thread: Some(thread) }
+    }
+}
+
+impl Drop for Killer {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::SeqCst);
+        if let Some(thread) = self.thread.take() {
+            _ = thread.join();
+        }
+    }
+}
+
 /// A worker of its own, whose folder survives it.
 pub struct Hand {
     process: Option<Process>,
@@ -300,21 +384,34 @@ pub struct Hand {
     server: String,
     args: Vec<String>,
     visits: String,
-    pub folder: TempDir,
+    /// Attempts and instances.
+    pub data: PathBuf,
+    folder: TempDir,
 }
 
 impl Hand {
     /// In the default pool of a server.
     pub fn beside(server: &Holdpoint, name: &str) -> Self {
+        Self::at(server.url(), &server.pool_key(), name)
+    }
+
+    /// The same by address and key.
+    pub fn at(url: &str, key: &str, name: &str) -> Self {
+        Self::on(url, key, name, None)
+    }
+
+    /// On the machine of another worker: what one has begun, the other sees.
+    pub fn on(url: &str, key: &str, name: &str, data: Option<PathBuf>) -> Self {
         let lists = folder();
         let visits = lists.path().join("visits").display().to_string();
         let mut hand = Self {
             process: None,
             name: name.to_owned(),
-            key: server.pool_key(),
-            server: server.url().to_owned(),
+            key: key.to_owned(),
+            server: url.to_owned(),
             args: Vec::new(),
             visits,
+            data: data.unwrap_or_else(|| lists.path().join("data")),
             folder: lists,
         };
         hand.start(None);
@@ -333,7 +430,7 @@ impl Hand {
         self.process = None;
         let key = self.folder.path().join("pool-key");
         std::fs::write(&key, &self.key).expect("a key file");
-        let (key, data) = (key.display().to_string(), self.folder.path().join("data").display().to_string());
+        let (key, data) = (key.display().to_string(), self.data.display().to_string());
         let mut cli = CommandLine::new(self.folder.path()).env("HOLDPOINT_KILL_VISITS", &self.visits);
         if let Some(point) = point {
             cli = cli.env("HOLDPOINT_KILL_POINT", &point);
@@ -347,6 +444,10 @@ impl Hand {
         if let Some(process) = &mut self.process {
             process.kill();
         }
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.process.as_ref().map_or(0, Process::pid)
     }
 
     pub fn ended(&mut self) -> bool {

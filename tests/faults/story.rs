@@ -4,7 +4,7 @@
 
 use crate::stage::{PATIENCE, Point, Stage, pause};
 use holdpoint_testkit::Client;
-use holdpoint_testkit::process::{end_all_below, eventually};
+use holdpoint_testkit::process::eventually;
 use holdpoint_tests::{Program, junit};
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -58,6 +58,7 @@ impl Story {
     /// Tells the whole story on this stage.
     pub fn tell(stage: Stage) -> Stage {
         let mut story = Self::begin(stage);
+        story.stage.let_loose();
         let first = story.built("1.0.0");
         story.to_test(&first, "1.0.0");
         story.stage.arm(&["approval.vote"]);
@@ -100,6 +101,31 @@ impl Story {
         let (ada, grace) = (token(&ada, json!({"name": "tests"})), token(&grace, json!({"name": "tests"})));
         stage.root = root;
         Self { stage, ada, grace, robot, effects, started: Vec::new() }
+    }
+
+    /// The same people on a stage where everything has been declared before.
+    pub fn resume(mut stage: Stage) -> Self {
+        let root = stage.server.client();
+        root.sign_in("root", holdpoint_testkit::holdpoint::PASSWORD);
+        let person = |handle: &str| {
+            let client = stage.server.client();
+            client.sign_in(handle, holdpoint_testkit::holdpoint::PASSWORD);
+            client
+        };
+        let (ada, grace) = (person("ada"), person("grace"));
+        let made = ada.post("/v1/tokens", &json!({"name": "again", "for": "robot"})).ok();
+        let robot = stage.server.client().with_token(made["token"].as_str().expect("a token"));
+        let effects = stage.folder().join("effects");
+        stage.root = root;
+        Self { stage, ada, grace, robot, effects, started: Vec::new() }
+    }
+
+    /// The short way: uploaded, tested, approved, in production.
+    pub fn release_to_production(&mut self, version: &str) {
+        let made = self.uploaded(version);
+        self.to_test(&made, version);
+        self.approve(&made);
+        self.to_production(&made, version);
     }
 
     // ---- what is released
@@ -356,7 +382,6 @@ pub fn kill_parent_and(pid: u32) {
     let parent = stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().nth(1)).expect("a parent").to_owned();
     let killed = Command::new("kill").args(["-KILL", &parent, &pid.to_string()]).status().expect("kill starts");
     assert!(killed.success() || !std::path::Path::new(&format!("/proc/{pid}")).exists());
-    let _nothing_below = end_all_below;
 }
 
 fn organisation(stage: &Stage, effects: &std::path::Path) -> String {
