@@ -39,6 +39,7 @@ impl Freeze {
         let client = connection.client()?;
         match self {
             Freeze::Declare { name, environments, services, from, until, reason } => {
+                #[allow(clippy::disallowed_methods, reason = "the moment at which the person asks; the server decides by its own clock")]
                 let from = from.unwrap_or_else(|| jiff::Timestamp::now().to_string());
                 let body = json!({"name": name, "environments": environments, "services": services, "from": from, "until": until, "reason": reason});
                 let made = client.post("/v1/freezes", &body)?;

@@ -345,7 +345,7 @@ fn go_on(client: &Client, out: &Out, go: &Go, door: &str) -> Ended {
             });
             return Ok(Code::Blocked);
         }
-        std::thread::sleep(Duration::from_millis(300));
+        runs::pause(Duration::from_millis(300));
     }
 }
 

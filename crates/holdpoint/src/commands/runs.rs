@@ -39,6 +39,12 @@ pub fn follow(client: &Client, out: &Out, run: &str, timeout: Duration) -> anyho
         if Instant::now() >= end {
             return Ok((view, Code::Indeterminate));
         }
-        std::thread::sleep(Duration::from_millis(200));
+        pause(Duration::from_millis(200));
     }
+}
+
+/// Between two looks at the server.
+#[allow(clippy::disallowed_methods, reason = "a client command has one thread, and it waits for the server")]
+pub fn pause(length: Duration) {
+    std::thread::sleep(length);
 }
