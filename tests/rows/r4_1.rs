@@ -1,7 +1,7 @@
 //! 4.1 Test results (first depth): JUnit of any runner is evidence about a digest; missing, failed or empty shuts.
 
-use holdpoint_testkit::{Browser, needs};
-use holdpoint_tests::{Organisation, Program, World, junit};
+use holdpoint_testkit::{Browser, eventually, needs};
+use holdpoint_tests::{Organisation, Program, SOON, World, junit};
 
 /// Taken in by the command line, signed by the server, verified offline.
 #[test]
@@ -36,8 +36,8 @@ fn api_the_newest_result_counts() {
     assert!(said.contains("TEST-002 1 of 7 tests of unit failed"), "{said}");
     world.unit_tests(&release, 7, 0);
     world.cli("mary").run(["gate", "explain", &release.id, "test"]).code(0);
-    let types = world.sealed(&format!("subject/{}", release.digest), "EvidenceReceived");
-    assert_eq!(types.len(), 2);
+    let stream = format!("subject/{}", release.digest);
+    eventually("both are sealed", SOON, || (world.facts(&stream).len() == 2).then_some(()));
 }
 
 /// A stage's own tests run against what was just deployed; what they report is evidence for the next stage.
