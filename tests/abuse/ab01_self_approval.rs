@@ -113,7 +113,8 @@ fn ab01_who_wrote_a_commit_cannot_approve_it() {
         git(&folder, &["add", "."], author, committer);
         git(&folder, &["commit", "-q", "-m", message], author, committer);
         let path = folder.display().to_string();
-        let built = world.cli("robot").run(["--json", "build", "start", "web", "app", "--repository", &path, "--commit", "main"]).code(0).json();
+        let built =
+            world.cli("robot").run(["--json", "build", "start", "web", "app", "--repository", &path, "--commit", "main"]).code(0).json();
         let digest = built["artifacts"]["app"].as_str().unwrap_or_else(|| panic!("no digest: {built:#}")).to_owned();
         let body = json!({"service": "web", "version": "1.0.0", "components": {"app": digest}});
         // By the service account: nobody edits the manifest by hand.

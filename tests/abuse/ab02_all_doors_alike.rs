@@ -70,7 +70,8 @@ fn ab02_who_only_reads_changes_nothing_through_any_door() {
     let before = settled(&world);
     for (method, path) in routes(&world.server.client()) {
         let route = format!("{method} {path}");
-        let row = ROWS.iter().find(|(known, _)| *known == route || (path.starts_with("/v1/worker/attempts/") && known.ends_with("attempts")));
+        let row =
+            ROWS.iter().find(|(known, _)| *known == route || (path.starts_with("/v1/worker/attempts/") && known.ends_with("attempts")));
         let (_, roles) = row.unwrap_or_else(|| panic!("{route} has no row: who may use it?"));
         // One's own session and tokens are anybody's, and a question changes nothing.
         if roles.contains(&"anybody") {

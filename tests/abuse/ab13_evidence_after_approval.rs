@@ -52,7 +52,11 @@ fn ab13_revoked_evidence_voids() {
     let (world, release) = approved();
     let view = world.view(&release);
     let list = view["evidence"].as_array().cloned().unwrap_or_default();
-    let id = list.iter().find_map(|one| one["id"].as_str()).unwrap_or_else(|| panic!("no evidence with an id: {:#}", view["evidence"])).to_owned();
+    let id = list
+        .iter()
+        .find_map(|one| one["id"].as_str())
+        .unwrap_or_else(|| panic!("no evidence with an id: {:#}", view["evidence"]))
+        .to_owned();
     let body = json!({"subject": release.digest, "id": id, "reason": "it ran on the wrong branch"});
     world.person("root").post("/v1/evidence/revocations", &body).ok();
     assert_eq!(world.view(&release)["approvals"][0]["valid"], false);

@@ -13,8 +13,14 @@ fn ab17_a_result_of_another_digest_counts_for_nothing() {
     world.api("robot").upload("POST", &path, "application/xml", junit("smoke", 7, 0)).ok();
     assert_ne!(world.gate(&other, "test", "tests")["state"], "open");
     // Nor does the same bytes' digest as text in the report help.
-    let liar = format!("<testsuites><testsuite name=\"unit\" tests=\"1\" subject=\"{}\"><testcase name=\"a\"/></testsuite></testsuites>", other.digest);
-    world.api("robot").upload("POST", &format!("/v1/evidence?kind=junit&suite=unit&subject={}", tested.digest), "application/xml", liar.into_bytes()).ok();
+    let liar = format!(
+        "<testsuites><testsuite name=\"unit\" tests=\"1\" subject=\"{}\"><testcase name=\"a\"/></testsuite></testsuites>",
+        other.digest
+    );
+    world
+        .api("robot")
+        .upload("POST", &format!("/v1/evidence?kind=junit&suite=unit&subject={}", tested.digest), "application/xml", liar.into_bytes())
+        .ok();
     assert_ne!(world.gate(&other, "test", "tests")["state"], "open");
     // A failure afterwards shuts it: the newest result counts, not the best.
     world.unit_tests(&tested, 6, 1);

@@ -64,7 +64,16 @@ impl Case {
     fn verify(&self, bytes: &[u8], artifact: &str) -> holdpoint_testkit::Output {
         let file = self.world.folder().join("envelope.json");
         std::fs::write(&file, bytes).expect("a file");
-        self.world.cli("mary").run(["--json", "evidence", "verify", &file.display().to_string(), "--key", &self.key, "--artifact", artifact])
+        self.world.cli("mary").run([
+            "--json",
+            "evidence",
+            "verify",
+            &file.display().to_string(),
+            "--key",
+            &self.key,
+            "--artifact",
+            artifact,
+        ])
     }
     fn payload(&self) -> Vec<u8> {
         decode(self.envelope["payload"].as_str().expect("a payload")).expect("base64")

@@ -48,7 +48,10 @@ fn ab19_bytes_swapped_in_the_store_do_not_run() {
     // The worker has read it before, for the first environment: that copy goes, so that it must ask the store again.
     let mut copies = Vec::new();
     holding(&world.server.data().join("worker"), &Program::new("1.0.0").bytes(), &mut copies);
-    copies.iter().filter(|path| path.components().any(|part| part.as_os_str() == "blobs")).for_each(|path| std::fs::remove_file(path).expect("removed"));
+    copies
+        .iter()
+        .filter(|path| path.components().any(|part| part.as_os_str() == "blobs"))
+        .for_each(|path| std::fs::remove_file(path).expect("removed"));
     let run = world.ended(&world.deploy("grace", &release, "production"));
     assert_ne!(run["result"], "succeeded", "{run:#}");
     assert!(!trace.exists(), "the swapped program ran");

@@ -29,7 +29,8 @@ fn ab20_a_tag_moved_after_the_build_changes_nothing() {
     let good = commit("1.0.0");
     git(&folder, &["tag", "v1"]);
     let path = folder.display().to_string();
-    let build = || world.cli("robot").run(["--json", "build", "start", "web", "app", "--repository", &path, "--commit", "v1"]).code(0).json();
+    let build =
+        || world.cli("robot").run(["--json", "build", "start", "web", "app", "--repository", &path, "--commit", "v1"]).code(0).json();
     let built = build();
     assert_eq!(built["commit"], good.as_str());
     let digest = built["artifacts"]["app"].as_str().expect("a digest").to_owned();

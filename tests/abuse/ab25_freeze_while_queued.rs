@@ -27,7 +27,8 @@ fn ab25_a_freeze_holds_what_is_queued_whichever_way_it_was_asked_for() {
     world.api("grace").post(&format!("/v1/releases/{}/deployments", release.id), &json!({"environment": "production"})).refused("ORC-005");
     let cli = world.cli("grace").run(["release", "deploy", &release.id, "--to", "production"]);
     assert_eq!(cli.code, 1, "{cli}");
-    let check = world.api("robot").post("/v1/gates/check", &json!({"digest": release.digest, "environment": "production", "service": "web"})).ok();
+    let check =
+        world.api("robot").post("/v1/gates/check", &json!({"digest": release.digest, "environment": "production", "service": "web"})).ok();
     assert_ne!(check["verdict"], "open", "{check:#}");
     std::thread::park_timeout(std::time::Duration::from_millis(1500));
     assert_eq!(world.runs(&release, "production"), Vec::<String>::new());
@@ -95,4 +96,3 @@ fn ab25_the_way_back_is_open_in_a_freeze() {
     assert_eq!(world.ended(&run)["result"], "rolled-back");
     assert_eq!(world.answers("production"), "1.0.0");
 }
-

@@ -37,7 +37,10 @@ fn ab33_hostile_refs_and_repositories_run_nothing() {
     let mut runs: Vec<String> = Vec::new();
     for text in hostile(&trace.display().to_string()) {
         let build = |repository: &str, commit: &str, base: Value| {
-            robot.post("/v1/builds", &json!({"service": "web", "component": "app", "repository": repository, "commit": commit, "base": base}))
+            robot.post(
+                "/v1/builds",
+                &json!({"service": "web", "component": "app", "repository": repository, "commit": commit, "base": base}),
+            )
         };
         build("/srv/none", &text, Value::Null).refused("BLD-002");
         build("/srv/none", &real, json!(text)).refused("BLD-002");
@@ -55,7 +58,15 @@ fn ab33_hostile_refs_and_repositories_run_nothing() {
                 assert!((400..500).contains(&answer.status), "{field} {text:?}: {}", answer.text());
             }
         }
-        let cli = world.cli("robot").run(["build", "start", "web", "app", "--repository", &world.folder().display().to_string(), &format!("--commit={}", text.replace('\0', ""))]);
+        let cli = world.cli("robot").run([
+            "build",
+            "start",
+            "web",
+            "app",
+            "--repository",
+            &world.folder().display().to_string(),
+            &format!("--commit={}", text.replace('\0', "")),
+        ]);
         assert_ne!(cli.code, 0, "{cli}");
     }
     for run in runs {

@@ -33,7 +33,10 @@ impl Noise {
                     let piece = spoilt[at..(at + self.below(40)).min(spoilt.len())].to_vec();
                     spoilt.splice(at..at, piece);
                 }
-                4 => drop(spoilt.splice(at..at, [b"\0".as_slice(), b"\xff\xfe", b"\xe2\x80\xae", b"{{{{[[[[", b"-1e999999"][self.below(5)].iter().copied())),
+                4 => drop(spoilt.splice(
+                    at..at,
+                    [b"\0".as_slice(), b"\xff\xfe", b"\xe2\x80\xae", b"{{{{[[[[", b"-1e999999"][self.below(5)].iter().copied(),
+                )),
                 _ => spoilt[at] ^= 1 << self.below(8),
             }
         }
@@ -73,10 +76,11 @@ fn ab37_spoilt_bodies_are_refused_and_nothing_breaks() {
             never_broken(client, method, path, kind, noise.spoil(body));
         }
         // Paths and parameters, too.
-        let path: String = String::from_utf8_lossy(&noise.spoil(format!("/v1/ledger?after=3&limit=9&stream=release/{}", release.id).as_bytes()))
-            .chars()
-            .map(|c| if c.is_ascii_graphic() && c != '#' { c.to_string() } else { format!("%{:02x}", u32::from(c) & 0xff) })
-            .collect();
+        let path: String =
+            String::from_utf8_lossy(&noise.spoil(format!("/v1/ledger?after=3&limit=9&stream=release/{}", release.id).as_bytes()))
+                .chars()
+                .map(|c| if c.is_ascii_graphic() && c != '#' { c.to_string() } else { format!("%{:02x}", u32::from(c) & 0xff) })
+                .collect();
         if path.starts_with('/') {
             never_broken(&root, "GET", &path, "text/plain", Vec::new());
         }

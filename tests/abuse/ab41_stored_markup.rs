@@ -35,7 +35,15 @@ fn ab41_markup_is_text_on_every_page() {
     let browser = Browser::start();
     let page = world.page(&browser, "grace");
     let at = format!("/releases/{}", release.id);
-    let places = ["/".to_owned(), "/releases".to_owned(), at.clone(), format!("{at}/approvals?environment=production"), format!("{at}/evidence"), "/freezes".to_owned(), "/ledger".to_owned()];
+    let places = [
+        "/".to_owned(),
+        "/releases".to_owned(),
+        at.clone(),
+        format!("{at}/approvals?environment=production"),
+        format!("{at}/evidence"),
+        "/freezes".to_owned(),
+        "/ledger".to_owned(),
+    ];
     for place in places {
         page.goto(&place);
         page.sees_element("main", "");
@@ -57,7 +65,12 @@ fn ab41_uploads_are_never_pages() {
     let svg = world.upload(b"<svg xmlns=\"http://www.w3.org/2000/svg\" onload=\"alert(1)\"/>");
     let ada = world.api("ada");
     let evidence = world.view(&release)["evidence"][0]["envelope"].as_str().map(str::to_owned);
-    let mut paths = vec![format!("/v1/blobs/{digest}"), format!("/v1/blobs/{svg}"), format!("/v1/releases/{}/dossier", release.id), "/v1/ledger/export".to_owned()];
+    let mut paths = vec![
+        format!("/v1/blobs/{digest}"),
+        format!("/v1/blobs/{svg}"),
+        format!("/v1/releases/{}/dossier", release.id),
+        "/v1/ledger/export".to_owned(),
+    ];
     paths.extend(evidence.map(|digest| format!("/v1/evidence/{digest}")));
     for path in paths {
         let answer = ada.get(&path);
@@ -67,7 +80,12 @@ fn ab41_uploads_are_never_pages() {
         assert!(header("content-disposition").starts_with("attachment"), "{path}: {:?}", header("content-disposition"));
         assert!(!header("content-type").contains("html") && !header("content-type").contains("svg"), "{path}: {}", header("content-type"));
         let policy = header("content-security-policy");
-        assert!(policy.contains("default-src") && !policy.contains("unsafe-inline") && (policy.contains("frame-ancestors 'none'") || policy.contains("sandbox")), "{path}: {policy}");
+        assert!(
+            policy.contains("default-src")
+                && !policy.contains("unsafe-inline")
+                && (policy.contains("frame-ancestors 'none'") || policy.contains("sandbox")),
+            "{path}: {policy}"
+        );
     }
     // Neither is a refusal that repeats what was sent.
     let answer = ada.get(&format!("/v1/releases/{}", "%3Cscript%3Ealert(1)%3C%2Fscript%3E"));

@@ -118,7 +118,9 @@ fn ab44_a_gigabyte_is_not_read() {
     write!(chunked, "POST /v1/releases HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n").expect("sent");
     let piece = [b' '; 65536];
     let mut sent = 0;
-    while sent < 1 << 30 && write!(chunked, "10000\r\n").and_then(|()| chunked.write_all(&piece)).and_then(|()| chunked.write_all(b"\r\n")).is_ok() {
+    while sent < 1 << 30
+        && write!(chunked, "10000\r\n").and_then(|()| chunked.write_all(&piece)).and_then(|()| chunked.write_all(b"\r\n")).is_ok()
+    {
         sent += piece.len();
     }
     assert!(sent < 64 << 20, "{sent} bytes were read");

@@ -29,7 +29,14 @@ impl Kept {
     fn verify(&self, lines: &[String], older: &[&Path]) -> Output {
         let file = self.world.folder().join("changed.jsonl");
         std::fs::write(&file, lines.join("\n") + "\n").expect("a file");
-        let mut args = vec!["--json".to_owned(), "ledger".to_owned(), "verify".to_owned(), file.display().to_string(), "--root".to_owned(), self.root.clone()];
+        let mut args = vec![
+            "--json".to_owned(),
+            "ledger".to_owned(),
+            "verify".to_owned(),
+            file.display().to_string(),
+            "--root".to_owned(),
+            self.root.clone(),
+        ];
         for one in older {
             args.extend(["--older".to_owned(), one.display().to_string()]);
         }
@@ -39,7 +46,10 @@ impl Kept {
     /// The line of the fact with this index; a header stands before it.
     fn line(&self, index: usize) -> usize {
         let wanted = format!("\"index\":{index}");
-        self.export.iter().position(|line| line.contains(&format!("{wanted},")) || line.contains(&format!("{wanted}}}"))).expect("the fact's line")
+        self.export
+            .iter()
+            .position(|line| line.contains(&format!("{wanted},")) || line.contains(&format!("{wanted}}}")))
+            .expect("the fact's line")
     }
     fn facts(&self) -> usize {
         self.export.iter().filter(|line| line.contains("\"envelope\"")).count()
@@ -130,11 +140,21 @@ fn ab47_a_changed_dossier_is_refused() {
     let text = std::fs::read_to_string(&file).expect("the dossier");
     let verify = |text: &str| {
         std::fs::write(&file, text).expect("a file");
-        kept.world.cli("mary").env("HOLDPOINT_SERVER", "http://127.0.0.1:9").run(["--json", "verify", &file.display().to_string(), "--root", &kept.root])
+        kept.world.cli("mary").env("HOLDPOINT_SERVER", "http://127.0.0.1:9").run([
+            "--json",
+            "verify",
+            &file.display().to_string(),
+            "--root",
+            &kept.root,
+        ])
     };
     assert_eq!(verify(&text).code(0).json()["verdict"], "verified");
     // An approval that was never given, an approver who was another, a digest that was another.
-    for (from, to) in [("ApprovalGiven", "ApprovalTaken"), ("\"production\"", "\"productiom\""), (&kept.release.digest[8..40], "00000000000000000000000000000000")] {
+    for (from, to) in [
+        ("ApprovalGiven", "ApprovalTaken"),
+        ("\"production\"", "\"productiom\""),
+        (&kept.release.digest[8..40], "00000000000000000000000000000000"),
+    ] {
         assert!(text.contains(from), "{from} is not in the dossier");
         let output = verify(&text.replacen(from, to, 1));
         assert!(output.code == 1 || output.code == 2, "{from} → {to}\n{output}");
@@ -173,7 +193,11 @@ fn ab47_a_changed_database_is_found() {
         let mut kept = kept();
         let database = kept.world.server.data().join("holdpoint.db");
         let good = kept.export.clone();
-        let at = good.iter().filter(|line| line.contains("\"envelope\"")).position(|line| line.contains("\"ApprovalGiven\"")).expect("an approval");
+        let at = good
+            .iter()
+            .filter(|line| line.contains("\"envelope\""))
+            .position(|line| line.contains("\"ApprovalGiven\""))
+            .expect("an approval");
         sql(&database, statement);
         // The running server's export says what it has, and what it has does not verify.
         let answer = kept.world.api("mary").try_send("GET", "/v1/ledger/export", &[], None);

@@ -170,12 +170,19 @@ struct Second {
 fn second(first: &Holdpoint, database: &str, folder: &Path) -> Second {
     let data = folder.join("data");
     std::fs::create_dir_all(&data).expect("a folder");
-    let copied = Command::new("cp").arg("-R").arg(first.data().join("keys")).arg(first.data().join("pool.key")).arg(&data).status().expect("cp starts");
+    let copied = Command::new("cp")
+        .arg("-R")
+        .arg(first.data().join("keys"))
+        .arg(first.data().join("pool.key"))
+        .arg(&data)
+        .status()
+        .expect("cp starts");
     assert!(copied.success());
     std::os::unix::fs::symlink(first.data().join("blobs"), data.join("blobs")).expect("blobs are shared");
     let text = data.display().to_string();
     let args = ["serve", "--data", &text, "--listen", "127.0.0.1:0", "--announce", "json", "--no-worker", "--database", database];
-    let mut process = Process::start("second holdpoint serve", CommandLine::new(folder).command(args), "SIGTERM".parse().expect("a signal"));
+    let mut process =
+        Process::start("second holdpoint serve", CommandLine::new(folder).command(args), "SIGTERM".parse().expect("a signal"));
     let line = process.line(Duration::from_secs(20));
     let announced: Value = serde_json::from_str(&line).expect("an announcement");
     Second { process, url: announced["listening"].as_str().expect("an address").to_owned() }
@@ -188,7 +195,12 @@ fn f13_two_servers_share_one_database() {
     let folder = tempfile::tempdir().expect("a folder");
     let effects = folder.path().join("effects");
     let steps: String = (0..4)
-        .map(|n| format!("      - name: s{n}\n        command: [\"/bin/sh\", \"-c\", 'echo \"s{n} $1\" >> {}', s, \"${{version}}\"]\n", effects.display()))
+        .map(|n| {
+            format!(
+                "      - name: s{n}\n        command: [\"/bin/sh\", \"-c\", 'echo \"s{n} $1\" >> {}', s, \"${{version}}\"]\n",
+                effects.display()
+            )
+        })
         .collect();
     let more: String = (0..4)
         .map(|n| {

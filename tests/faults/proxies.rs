@@ -43,7 +43,8 @@ fn proxy_survives_its_own_death_with_its_last_routes() {
     let proxy = stage.proxy.take().expect("the proxy");
     stage.proxy = Some(proxy.restart());
     let client = Client::new(&url);
-    let answer = eventually("it serves again", SOON, || client.try_send("GET", "/work", &[], None).ok().filter(|answer| answer.status == 200));
+    let answer =
+        eventually("it serves again", SOON, || client.try_send("GET", "/work", &[], None).ok().filter(|answer| answer.status == 200));
     assert_eq!(answer.value()["worked"], "1.0.0");
     let after = stage.proxy().admin().get("/routes").ok();
     assert_eq!(after["routes"], before["routes"]);

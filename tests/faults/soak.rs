@@ -90,11 +90,10 @@ fn soak_f06_a_full_disk() {
     let place = folder();
     let data = place.path().join("data");
     let small = mount(&data);
-    let Small::Mounted(at) = &small else {
-        panic!("no tmpfs can be mounted here; run it as root, with mount")
-    };
+    let Small::Mounted(at) = &small else { panic!("no tmpfs can be mounted here; run it as root, with mount") };
     eprintln!("F06 on a tmpfs of 12 MiB");
-    let args = ["serve", "--data", &data.display().to_string(), "--listen", "127.0.0.1:0", "--announce", "json", "--no-worker"].map(str::to_owned);
+    let args =
+        ["serve", "--data", &data.display().to_string(), "--listen", "127.0.0.1:0", "--announce", "json", "--no-worker"].map(str::to_owned);
     let command = holdpoint_testkit::command_line::CommandLine::new(place.path()).command(args);
     let mut process = holdpoint_testkit::process::Process::start("holdpoint serve", command, "SIGTERM".parse().expect("a signal"));
     let line: serde_json::Value = serde_json::from_str(&process.line(Duration::from_secs(20))).expect("an announcement");
@@ -115,7 +114,9 @@ fn soak_f06_a_full_disk() {
         for n in 0..60 {
             let version = format!("1.{round}.{n}");
             match create(&root, &digest, &version) {
-                Ok(answer) if answer.status == 201 => acknowledged.push((version, answer.value()["release"].as_str().expect("an id").to_owned())),
+                Ok(answer) if answer.status == 201 => {
+                    acknowledged.push((version, answer.value()["release"].as_str().expect("an id").to_owned()))
+                }
                 Ok(answer) => {
                     refused += 1;
                     assert!(matches!(answer.status, 503 | 507), "{}: {}", answer.status, answer.text());
@@ -210,7 +211,13 @@ int fdatasync(int fd) { REAL(fdatasync); if (concerned(fd) && strikes()) { errno
 fn shim(folder: &Path) -> PathBuf {
     let (source, library) = (folder.join("faulty.c"), folder.join("faulty.so"));
     std::fs::write(&source, SHIM).expect("a file");
-    let built = Command::new("cc").args(["-shared", "-fPIC", "-O1", "-w", "-o"]).arg(&library).arg(&source).arg("-ldl").output().expect("cc starts");
+    let built = Command::new("cc")
+        .args(["-shared", "-fPIC", "-O1", "-w", "-o"])
+        .arg(&library)
+        .arg(&source)
+        .arg("-ldl")
+        .output()
+        .expect("cc starts");
     assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
     library
 }

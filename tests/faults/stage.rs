@@ -358,7 +358,9 @@ impl Killer {
                 pause(Duration::from_millis(chance % 1200));
                 // Each process once: its number may be another's later.
                 let pid = target.swap(0, Ordering::SeqCst);
-                if pid != 0 && std::process::Command::new("kill").args(["-KILL", &pid.to_string()]).status().is_ok_and(|status| status.success()) {
+                if pid != 0
+                    && std::process::Command::new("kill").args(["-KILL", &pid.to_string()]).status().is_ok_and(|status| status.success())
+                {
                     killed.fetch_add(1, Ordering::SeqCst);
                 }
             }

@@ -60,17 +60,17 @@ impl Story {
         let mut story = Self::begin(stage);
         story.stage.let_loose();
         let first = story.built("1.0.0");
-        story.to_test(&first, "1.0.0");
+        story.enter_test(&first, "1.0.0");
         story.stage.arm(&["approval.vote"]);
         story.approve(&first);
         story.frozen(&first);
         story.stage.arm(&["step.lease", "act.start", "act.finish", "step.report", "checkpoint"]);
-        story.to_production(&first, "1.0.0");
+        story.enter_production(&first, "1.0.0");
         let second = story.uploaded("2.0.0");
-        story.to_test(&second, "2.0.0");
+        story.enter_test(&second, "2.0.0");
         story.approve(&second);
         story.stage.arm(&["watch.judge"]);
-        let run = story.to_production(&second, "2.0.0");
+        let run = story.enter_production(&second, "2.0.0");
         story.back(&run);
         story.unknown_step();
         story.end()
@@ -123,9 +123,9 @@ impl Story {
     /// The short way: uploaded, tested, approved, in production.
     pub fn release_to_production(&mut self, version: &str) {
         let made = self.uploaded(version);
-        self.to_test(&made, version);
+        self.enter_test(&made, version);
         self.approve(&made);
-        self.to_production(&made, version);
+        self.enter_production(&made, version);
     }
 
     // ---- what is released
@@ -169,7 +169,7 @@ impl Story {
 
     // ---- where it goes
 
-    fn to_test(&mut self, made: &Made, version: &str) {
+    fn enter_test(&mut self, made: &Made, version: &str) {
         self.stage.arm(&["promotion.request", "run.open"]);
         self.promote(made, "test");
         // A request may have been answered before its name was left; the next name is the promoter's.
@@ -179,7 +179,7 @@ impl Story {
         self.started.push(format!("{version} test"));
     }
 
-    fn to_production(&mut self, made: &Made, version: &str) -> String {
+    fn enter_production(&mut self, made: &Made, version: &str) -> String {
         self.promote(made, "production");
         let id = self.run_of(made, "production");
         let run = self.ended(&id);
@@ -245,7 +245,8 @@ impl Story {
         });
         kill_parent_and(pid);
         std::fs::remove_file(&stall).expect("it is there");
-        let held = self.stage.until("it is held", &self.ada, &format!("/v1/runs/{id}"), |run| (run["state"] == "held").then(|| run.clone()));
+        let held =
+            self.stage.until("it is held", &self.ada, &format!("/v1/runs/{id}"), |run| (run["state"] == "held").then(|| run.clone()));
         assert_eq!(held["cause"]["code"], "ORC-008", "{held:#}");
         self.stage.arm(&["run.resolve"]);
         let body = json!({"step": "before.wire", "outcome": "done", "reason": "the wire is there"});
@@ -365,7 +366,14 @@ fn repository(stage: &Stage, program: &Program) -> (String, String) {
     std::fs::write(folder.join("program.py"), program.bytes()).expect("a file");
     let git = |args: &[&str]| {
         let mut command = Command::new("git");
-        command.arg("-C").arg(&folder).args(["-c", "user.name=Linus", "-c", "user.email=linus@shop.example", "-c", "init.defaultBranch=main"]);
+        command.arg("-C").arg(&folder).args([
+            "-c",
+            "user.name=Linus",
+            "-c",
+            "user.email=linus@shop.example",
+            "-c",
+            "init.defaultBranch=main",
+        ]);
         let output = command.args(args).output().expect("git starts");
         assert!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8_lossy(&output.stdout).trim().to_owned()

@@ -167,7 +167,10 @@ fn f16_what_a_worker_says_twice_counts_once() {
         (answer.status == 200).then(|| answer.value())
     };
     let first = lease().expect("the first step");
-    assert!(pool.post("/v1/worker/lease", &json!({"pool": "default", "worker": "hand/1", "wait_ms": 200})).status == 204, "one step, one lease");
+    assert!(
+        pool.post("/v1/worker/lease", &json!({"pool": "default", "worker": "hand/1", "wait_ms": 200})).status == 204,
+        "one step, one lease"
+    );
     let text = |value: &Value, name: &str| value[name].as_str().unwrap_or_else(|| panic!("no {name}: {value}")).to_owned();
     let (attempt, token) = (text(&first, "attempt"), first["token"].as_u64().expect("a token"));
     let hand = bed.server.client().with_token(&text(&first, "secret"));
