@@ -246,6 +246,8 @@ pub fn end_former(folder: &Path) -> usize {
     let instances: Vec<Identity> = supervised(&worker(folder)).into_iter().filter(Identity::alive).collect();
     let count = demos.len() + others.len() + instances.len();
     end_all(demos);
+    // Each of them led a group: a build that was under way has children.
+    others.iter().filter(|one| one.alive()).for_each(|one| proc::signal_group(one.pid, Signal::SIGTERM));
     end_all(others);
     end_all(instances);
     count

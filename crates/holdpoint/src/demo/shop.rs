@@ -129,7 +129,7 @@ impl Scene {
     pub fn kill_migration(&self, attempt: &str) -> anyhow::Result<Backfill> {
         let middle =
             self.patience.until("the migration to be in its middle", Duration::from_secs(60), Duration::from_millis(10), || {
-                Ok(self.backfill()?.filter(|so_far| so_far.filled > 0))
+                Ok(self.backfill()?.filter(|so_far| so_far.filled * 3 >= so_far.last_id))
             })?;
         if middle.applied > 0 {
             return Err(anyhow!("expected to meet the migration in its middle; it was through already"));
