@@ -64,10 +64,8 @@ pub fn authors(question: &Question) -> BTreeMap<PersonId, Author> {
         found.entry(editor.clone()).or_insert_with(|| Author { person: editor.clone(), commits: Vec::new() });
     }
     // Whoever answers for a service account is behind what it wrote.
-    let owners: Vec<(PersonId, Author)> = found
-        .iter()
-        .filter_map(|(id, author)| Some((question.people.get(id)?.spec.owner.clone()?, author.clone())))
-        .collect();
+    let owners: Vec<(PersonId, Author)> =
+        found.iter().filter_map(|(id, author)| Some((question.people.get(id)?.spec.owner.clone()?, author.clone()))).collect();
     for (owner, author) in owners {
         found.entry(owner.clone()).or_insert_with(|| Author { person: owner, commits: author.commits });
     }

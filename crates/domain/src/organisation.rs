@@ -256,7 +256,8 @@ fn check_service(view: &View, spec: &ServiceSpec, seen: &BTreeSet<DocKey>) -> Re
 
 /// Names inside a declaration become parts of step ids and paths.
 fn check_part(kind: Kind, of: &str, path: &str, name: &str) -> Result<(), Stop> {
-    let plain = (1..=40).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_'));
+    let plain =
+        (1..=40).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_'));
     if plain {
         return Ok(());
     }
@@ -384,7 +385,9 @@ fn check_pipeline(view: &View, spec: &PipelineSpec, declared: &[Declaration]) ->
         if suites.windows(2).any(|pair| pair[0] == pair[1]) {
             return Err(wrong(Kind::Pipeline, &spec.name, &path("tests"), "two tests have the same name", "give each its own"));
         }
-        for name in stage.tests.iter().map(|test| &test.name).chain(stage.steps_before.iter().chain(&stage.steps_after).map(|step| &step.name)) {
+        for name in
+            stage.tests.iter().map(|test| &test.name).chain(stage.steps_before.iter().chain(&stage.steps_after).map(|step| &step.name))
+        {
             check_part(Kind::Pipeline, &spec.name, &path("steps"), name)?;
         }
         for step in stage.steps_before.iter().chain(&stage.steps_after) {

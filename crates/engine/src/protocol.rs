@@ -212,7 +212,9 @@ impl Engine {
         let mut outcome = match told {
             _ if not_started => match begun_elsewhere(&run, attempt) {
                 None => Outcome::NotStarted { reason: "the worker has proof that nothing was begun".to_owned() },
-                Some(other) => Outcome::Indeterminate { reason: format!("{other} may have begun it, and this worker cannot see what became of that") },
+                Some(other) => {
+                    Outcome::Indeterminate { reason: format!("{other} may have begun it, and this worker cannot see what became of that") }
+                }
             },
             // Interrupted, and the step's own probe proved that the effect is not there.
             Told::Failed { reason, outputs } if outputs.get("probed") == Some(&json!(false)) => {

@@ -291,7 +291,8 @@ impl Run {
     /// rollback started again.
     pub fn side(&self, side: Side) -> Vec<Instance> {
         let again: Vec<&Step> = self.steps.iter().filter(|step| Self::brings_back(step) && step.outputs().is_some()).collect();
-        let started = |component: &str| again.iter().any(|step| matches!(&step.spec, StepSpec::Start { component: name } if name == component));
+        let started =
+            |component: &str| again.iter().any(|step| matches!(&step.spec, StepSpec::Start { component: name } if name == component));
         let names: Vec<&str> = again
             .iter()
             .filter_map(|step| step.outputs()?.get("instances")?.as_array())

@@ -3,8 +3,8 @@
 use super::{rollback, runs};
 use crate::kernel::{Action, ActionChange, Decision, Kind, Noun, Refusal, Stop, Timestamp, View};
 use crate::nouns::{
-    Cause, Closure, Fact, Outcome, Pipeline, Purpose, Release, ReleaseState, Run, RunResult, RunState, Running, Service, Side, Slot, StepSpec,
-    StepState,
+    Cause, Closure, Fact, Outcome, Pipeline, Purpose, Release, ReleaseState, Run, RunResult, RunState, Running, Service, Side, Slot,
+    StepSpec, StepState,
 };
 use serde_json::json;
 
