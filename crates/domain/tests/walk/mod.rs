@@ -189,7 +189,7 @@ impl Walk {
             6 => self.want(),
             7 => self.freeze(),
             8 => self.lift(),
-            9 | 10 | 11 => self.promote(),
+            9..=11 => self.promote(),
             12 => self.roll_back(),
             13 => self.close(),
             14 => self.replay(),

@@ -7,7 +7,6 @@ use holdpoint_executors::process::proc;
 use nix::sys::signal::Signal;
 use serde::Deserialize;
 use serde_json::Value;
-use sqlx::Connection as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -43,13 +42,24 @@ pub struct Sofar {
 }
 
 /// Where a backfill of the shop's schema is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 pub struct Backfill {
     pub filled: i64,
     pub last_id: i64,
     /// Times that migration 2 is noted as applied.
     pub applied: i64,
 }
+
+/// Reads the shop's own schema tables, by a program that is none of ours. Prints null where migration 2 has not begun.
+const SCHEMA: &str = r#"
+import json, sqlite3, sys
+base = sqlite3.connect(f"file:{sys.argv[1]}?mode=ro", uri=True, timeout=5)
+one = lambda sql: base.execute(sql).fetchone()
+begun = one("select count(*) from sqlite_schema where name = 'schema_backfill'")[0]
+row = one("select filled, last_id from schema_backfill where number = 2") if begun else None
+applied = one("select count(*) from schema_migration where number = 2")[0] if row else 0
+print(json.dumps(row and {"filled": row[0], "last_id": row[1], "applied": applied}))
+"#;
 
 fn journal(folder: &Path) -> PathBuf {
     folder.join("journal.jsonl")
@@ -106,23 +116,11 @@ impl Scene {
 
     /// Where migration 2 is; none before it has begun.
     pub fn backfill(&self) -> anyhow::Result<Option<Backfill>> {
-        let options =
-            sqlx::sqlite::SqliteConnectOptions::new().filename(self.database()).read_only(true).busy_timeout(Duration::from_secs(5));
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        runtime.block_on(async {
-            let mut connection = sqlx::SqliteConnection::connect_with(&options).await?;
-            let begun: i64 =
-                sqlx::query_scalar("SELECT COUNT(*) FROM sqlite_schema WHERE name = 'schema_backfill'").fetch_one(&mut connection).await?;
-            if begun == 0 {
-                return Ok(None);
-            }
-            let row: Option<(i64, i64)> =
-                sqlx::query_as("SELECT filled, last_id FROM schema_backfill WHERE number = 2").fetch_optional(&mut connection).await?;
-            let applied: i64 =
-                sqlx::query_scalar("SELECT COUNT(*) FROM schema_migration WHERE number = 2").fetch_one(&mut connection).await?;
-            connection.close().await?;
-            anyhow::Ok(row.map(|(filled, last_id)| Backfill { filled, last_id, applied }))
-        })
+        let asked = Command::new("python3").args(["-I", "-S", "-c", SCHEMA]).arg(self.database()).output()?;
+        if !asked.status.success() {
+            return Err(anyhow!("the shop's schema cannot be read: {}", String::from_utf8_lossy(&asked.stderr)));
+        }
+        Ok(serde_json::from_slice(&asked.stdout)?)
     }
 
     /// Kills the migration and its supervisor with SIGKILL, as a machine that fails would; answers how far it had come.
