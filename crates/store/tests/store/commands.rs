@@ -318,7 +318,7 @@ pub async fn pins_need_their_blob(world: World) {
         }
     };
     let why = store.decide(&request(vec![env("dev")]), pinning(Digest::of(b"nothing"))).await.expect_err("no blob").to_string();
-    assert!(why.contains("not stored"), "{why}");
+    assert!(why.contains("BLB-001"), "{why}");
     let digest = store.blob_put(b"log").await.expect("stores");
     store.decide(&request(vec![env("dev")]), pinning(digest)).await.expect("commits");
     store.blob_sweep(Duration::ZERO, Duration::ZERO).await.expect("sweeps");
