@@ -21,6 +21,9 @@ const MARGIN: Duration = Duration::from_secs(3);
 /// Output is sent in pieces of at most this size.
 const PIECE: usize = 256 << 10;
 
+/// How long bytes are asked for and offered while the server does not answer.
+const BLOB_PATIENCE: Duration = Duration::from_secs(60);
+
 /// How a worker is set up.
 #[derive(Clone)]
 pub struct Config {
@@ -213,6 +216,31 @@ struct Blobs {
     cache: PathBuf,
 }
 
+impl Blobs {
+    /// Asks until the server answers for itself: a server that is being started again is no reason to fail a step.
+    async fn patiently(&self, ask: impl Fn() -> reqwest::RequestBuilder + Send) -> Result<(StatusCode, bytes::Bytes), BlobError> {
+        let end = tokio::time::Instant::now() + BLOB_PATIENCE;
+        let mut wait = Duration::from_millis(100);
+        loop {
+            let told = match ask().bearer_auth(&self.key).send().await {
+                Ok(answer) if answer.status().is_server_error() => Err(answer.status().to_string()),
+                Ok(answer) => {
+                    let status = answer.status();
+                    answer.bytes().await.map(|bytes| (status, bytes)).map_err(|why| why.to_string())
+                }
+                Err(why) => Err(why.to_string()),
+            };
+            match told {
+                Ok(answer) => return Ok(answer),
+                Err(why) if tokio::time::Instant::now() >= end => return Err(BlobError::Broken(why)),
+                Err(why) => tracing::warn!(why, "the server neither gives nor takes bytes; asking again"),
+            }
+            tokio::time::sleep(wait).await;
+            wait = (wait * 2).min(Duration::from_secs(3));
+        }
+    }
+}
+
 impl BlobSource for Blobs {
     fn get<'a>(&'a self, digest: &'a str) -> BoxFuture<'a, Result<PathBuf, BlobError>> {
         Box::pin(async move {
@@ -222,17 +250,12 @@ impl BlobSource for Blobs {
             if tokio::fs::read(&path).await.is_ok_and(|bytes| holdpoint_seal::digest::Digest::of(&bytes) == parsed) {
                 return Ok(path);
             }
-            let answer = self
-                .client
-                .get(format!("{}/v1/blobs/{digest}", self.server))
-                .bearer_auth(&self.key)
-                .send()
-                .await
-                .map_err(|why| broken(&why))?;
-            if answer.status() == StatusCode::NOT_FOUND {
-                return Err(BlobError::Missing(digest.to_owned()));
-            }
-            let bytes = answer.error_for_status().map_err(|why| broken(&why))?.bytes().await.map_err(|why| broken(&why))?;
+            let address = format!("{}/v1/blobs/{digest}", self.server);
+            let bytes = match self.patiently(|| self.client.get(&address)).await? {
+                (StatusCode::NOT_FOUND, _) => return Err(BlobError::Missing(digest.to_owned())),
+                (status, bytes) if status.is_success() => bytes,
+                (status, _) => return Err(BlobError::Broken(status.to_string())),
+            };
             tokio::fs::create_dir_all(&self.cache).await.map_err(|why| broken(&why))?;
             let fresh = self.cache.join(format!(".{}-{}", parsed.hex(), crate::random_id()));
             tokio::fs::write(&fresh, &bytes).await.map_err(|why| broken(&why))?;
@@ -244,18 +267,11 @@ impl BlobSource for Blobs {
     fn put<'a>(&'a self, path: &'a Path) -> BoxFuture<'a, Result<String, BlobError>> {
         Box::pin(async move {
             let broken = |why: &dyn std::fmt::Display| BlobError::Broken(why.to_string());
-            let bytes = tokio::fs::read(path).await.map_err(|why| broken(&why))?;
+            let bytes = bytes::Bytes::from(tokio::fs::read(path).await.map_err(|why| broken(&why))?);
             let digest = holdpoint_seal::digest::Digest::of(&bytes).to_string();
-            let answer = self
-                .client
-                .put(format!("{}/v1/blobs/{digest}", self.server))
-                .bearer_auth(&self.key)
-                .body(bytes)
-                .send()
-                .await
-                .map_err(|why| broken(&why))?;
-            answer.error_for_status().map_err(|why| broken(&why))?;
-            Ok(digest)
+            let address = format!("{}/v1/blobs/{digest}", self.server);
+            let (status, _) = self.patiently(|| self.client.put(&address).body(bytes.clone())).await?;
+            if status.is_success() { Ok(digest) } else { Err(BlobError::Broken(status.to_string())) }
         })
     }
 }
