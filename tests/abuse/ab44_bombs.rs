@@ -6,7 +6,7 @@ use holdpoint_tests::{Program, World};
 use serde_json::json;
 use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const LIMIT: Duration = Duration::from_secs(1);
 const MEMORY_KIB: u64 = 64 << 10;
@@ -118,7 +118,7 @@ fn ab44_a_gigabyte_is_not_read() {
     declared.set_read_timeout(Some(Duration::from_secs(5))).expect("set");
     write!(declared, "POST /v1/releases HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\nContent-Length: 1073741824\r\n\r\n").expect("sent");
     let mut answer = [0; 32];
-    let began = worked(pid);
+    let began = Instant::now();
     let read = declared.read(&mut answer).expect("an answer");
     assert!(String::from_utf8_lossy(&answer[..read]).starts_with("HTTP/1.1 413"), "{:?}", String::from_utf8_lossy(&answer[..read]));
     assert!(began.elapsed() < LIMIT);
@@ -156,7 +156,7 @@ fn ab44_slow_callers_hold_up_nobody() {
             // The server may have hung up already: all the better.
             _ = stream.write_all(&[b'a' + u8::try_from(round % 26).unwrap_or(0)]);
         }
-        let began = worked(pid);
+        let began = Instant::now();
         assert_eq!(client.get("/healthz").status, 200);
         worst = worst.max(began.elapsed());
     }
