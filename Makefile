@@ -71,7 +71,7 @@ format: ## Format the Rust sources
 	@$(CARGO) fmt --all
 
 soak: setup tests/browser/node_modules/.package-lock.json ## 10,000 seeds and 1,000 kills; SHARE=1 runs a fifth
-	@HOLDPOINT_SEEDS=$$((2000 * $(SHARE))) HOLDPOINT_KILLS=$$((200 * $(SHARE))) $(CARGO) xtask test --only soak
+	@HOLDPOINT_SEEDS=$$((2000 * $(SHARE))) HOLDPOINT_KILLS=$${KILLS:-$$((200 * $(SHARE)))} $(CARGO) xtask test --only soak
 
 conformance: setup ## External corpora, where present (HOLDPOINT_CORPORA=DIR)
 	@$(CARGO) xtask test --only conformance
