@@ -119,7 +119,7 @@ pub fn ask(view: &View, run: &str, id: &RunId, reason: Note, actor: &Actor, now:
         return Ok(decision);
     }
     if run.result == Some(RunResult::RollbackFailed) {
-        return again(view, &run, reason);
+        return Err(failed(&run).into());
     }
     restore(view, &run, id, reason, by)
 }
@@ -180,15 +180,16 @@ fn restore(view: &View, run: &Run, id: &RunId, reason: Note, by: crate::kernel::
     Ok(decision)
 }
 
-fn again(_view: &View, run: &Run, _reason: Note) -> Result<Decision, Stop> {
-    let where_: Vec<String> =
-        run.steps.iter().filter(|step| !step.forward).map(|step| format!("{}: {:?}", step.title, step.state)).collect();
-    Err(Refusal::new(
+/// A rollback that failed is not tried again blindly: the answer says what is where.
+fn failed(run: &Run) -> Refusal {
+    let word = |state: StepState| serde_json::to_value(state).ok().and_then(|word| word.as_str().map(str::to_owned)).unwrap_or_default();
+    let left: Vec<String> =
+        run.steps.iter().filter(|step| !step.forward).map(|step| format!("{}: {}", step.title, word(step.state))).collect();
+    Refusal::new(
         "RBK-005",
-        format!("the rollback of {} failed; it left: {}", run.id, where_.join("; ")),
+        format!("the rollback of {} failed; it left: {}", run.id, left.join("; ")),
         "put right what the failed step names, then deploy the version you want by a release of its own",
     )
-    .into())
 }
 
 /// Goes on with a run that a person or an undecided comparison holds.
