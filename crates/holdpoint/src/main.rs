@@ -6,6 +6,7 @@
 mod client;
 mod commands;
 mod demo;
+mod judged;
 mod out;
 
 use clap::{Parser, Subcommand};

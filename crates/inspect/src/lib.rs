@@ -1,6 +1,8 @@
-//! Judgement over documents: test reports and scanner results.
+//! Judgement over documents: test reports, scanner results, compatibility, migrations, components and their weaknesses.
 //!
 //! Architecture invariant: pure; bytes in, findings out. What cannot be read is an error with its place, never a pass.
 
+pub mod finding;
 pub mod junit;
+pub mod report;
 pub mod sarif;

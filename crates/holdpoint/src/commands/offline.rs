@@ -1,10 +1,12 @@
 //! Judgements that need no server: canary, calendar, test reports.
 
 use super::Ended;
+use crate::judged::{Judgement, Reporting};
 use crate::out::{BadInput, Code, Out, read};
 use clap::{Subcommand, ValueEnum};
 use holdpoint_analysis::calendar::{self, DenialReason, Kind, Recurrence, Rule, Start, Window, WindowSpec};
 use holdpoint_analysis::canary::{Direction, SeriesOptions, Tolerance, Verdict, judge_series};
+use holdpoint_inspect::finding::{Finding, Severity};
 use holdpoint_inspect::junit;
 use serde_json::json;
 use std::path::PathBuf;
@@ -73,6 +75,8 @@ pub enum Test {
     Import {
         #[arg(required = true)]
         files: Vec<PathBuf>,
+        #[command(flatten)]
+        reporting: Reporting,
     },
 }
 
@@ -193,23 +197,21 @@ fn reason(window: &str, reason: &DenialReason) -> String {
 
 impl Test {
     pub fn run(self, out: &Out) -> Ended {
-        let Test::Import { files } = self;
+        let Test::Import { files, reporting } = self;
         let mut total = junit::TestReport::default();
         for file in &files {
             let report = junit::read(&read(file)?).map_err(|why| BadInput(format!("{}: {why}", file.display())))?;
             total.add(&report);
         }
-        out.result(&json!({"verdict": total.verdict(), "totals": total}), || {
-            format!(
-                "{}: {} tests, {} passed, {} failed, {} errors, {} skipped",
-                total.verdict(),
-                total.tests,
-                total.passed,
-                total.failed,
-                total.errors,
-                total.skipped
-            )
-        });
-        Ok(if total.verdict() == "passed" { Code::Done } else { Code::Blocked })
+        let findings =
+            total.broken.iter().map(|test| Finding::new("test-failed", Severity::High, "This test failed.").inside(test)).collect();
+        out.say(format!(
+            "{} tests, {} passed, {} failed, {} errors, {} skipped",
+            total.tests, total.passed, total.failed, total.errors, total.skipped
+        ));
+        let mut more = serde_json::Map::new();
+        more.insert("totals".to_owned(), serde_json::to_value(&total)?);
+        let verdict = total.verdict();
+        reporting.end(out, &Judgement { command: "test import", verdict, blocks: verdict != "passed", findings, more })
     }
 }
