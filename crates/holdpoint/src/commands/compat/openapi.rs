@@ -5,7 +5,7 @@ use crate::judged::{Judgement, Reporting};
 use crate::out::{BadInput, Out, read};
 use clap::Args;
 use holdpoint_inspect::compat;
-use holdpoint_inspect::compat::openapi::{Day, Loading, Options, Spec, compare, day};
+use holdpoint_inspect::compat::openapi::{Day, Loading, Options, Spec, Usage, compare, day, verify};
 use holdpoint_inspect::finding::{self, Finding};
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -34,6 +34,12 @@ pub struct Openapi {
     /// The day of the judgement, for announced removals (x-sunset); otherwise today.
     #[arg(long, value_name = "DATE")]
     now: Option<String>,
+    /// Who uses what: an access log in the combined format, or JSON lines with method, path, time and consumer.
+    #[arg(long, value_name = "FILE")]
+    usage: Vec<PathBuf>,
+    /// Also verify that the revision keeps what this consumer contract expects (Pact 2, 3 or 4).
+    #[arg(long, value_name = "FILE")]
+    pact: Vec<PathBuf>,
     #[command(flatten)]
     reporting: Reporting,
 }
@@ -46,16 +52,24 @@ impl Openapi {
         let load = |path: &PathBuf| load(path, self.root.as_deref(), &allowed);
         let revised = load(&revision)?;
         let options = Options { today: Some(today) };
+        let log = self.log()?;
         let mut findings: Vec<Finding> = Vec::new();
+        let mut more = serde_json::Map::new();
         let mut against = Vec::new();
         for base in &bases {
             let spec = load(base)?;
             let name = base.display().to_string();
-            let mut ways = vec![("forward", judge(&spec, &revised, &options)?)];
+            let mut ways = vec![("forward", &spec, &revised)];
             if self.both {
-                ways.push(("back", judge(&revised, &spec, &options)?));
+                ways.push(("back", &revised, &spec));
             }
-            for (way, mut found) in ways {
+            for (way, from, to) in ways {
+                let mut found = judge(from, to, &options)?;
+                if let Some((file, bytes)) = &log {
+                    let usage = Usage::read(from, file, bytes).map_err(|why| BadInput(why.to_string()))?;
+                    usage.annotate(&mut found);
+                    more.entry("observation").or_insert_with(|| json!(usage.observation()));
+                }
                 against.push(json!({"base": name, "way": way, "verdict": compat::verdict(&found), "findings": found.len()}));
                 if bases.len() > 1 || self.both {
                     for finding in &mut found {
@@ -66,11 +80,46 @@ impl Openapi {
                 findings.append(&mut found);
             }
         }
+        more.insert("against".to_owned(), json!(against));
+        self.contracts(&revised, &mut findings, &mut more)?;
         finding::sort(&mut findings);
         let verdict = compat::verdict(&findings);
-        let mut more = serde_json::Map::new();
-        more.insert("against".to_owned(), json!(against));
+        if let Some(observation) = more.get("observation") {
+            let days = observation["days"].as_f64().map_or("a period that the log does not say".to_owned(), |days| format!("{days} days"));
+            out.say(format!("{} requests in {days} were looked at; unseen is not unused", observation["requests"]));
+        }
         self.reporting.end(out, &Judgement { command: "compat openapi", verdict, blocks: verdict == "breaking", findings, more })
+    }
+
+    /// All logs as one, called by the first one's name.
+    fn log(&self) -> anyhow::Result<Option<(String, Vec<u8>)>> {
+        let Some(first) = self.usage.first() else { return Ok(None) };
+        let mut bytes = Vec::new();
+        for file in &self.usage {
+            bytes.extend(read(file)?);
+            bytes.push(b'\n');
+        }
+        Ok(Some((first.display().to_string(), bytes)))
+    }
+
+    /// What consumers expect of the revision.
+    fn contracts(
+        &self,
+        revised: &Spec,
+        findings: &mut Vec<Finding>,
+        more: &mut serde_json::Map<String, serde_json::Value>,
+    ) -> anyhow::Result<()> {
+        let mut pacts = Vec::new();
+        for file in &self.pact {
+            let name = file.display().to_string();
+            let mut pact = verify(revised, &name, &read(file)?).map_err(|why| BadInput(why.to_string()))?;
+            pacts.push(json!({"file": name, "consumer": pact.consumer, "interactions": pact.interactions, "met": pact.met}));
+            findings.append(&mut pact.findings);
+        }
+        if !pacts.is_empty() {
+            more.insert("pacts".to_owned(), json!(pacts));
+        }
+        Ok(())
     }
 
     /// The bases and the revision.

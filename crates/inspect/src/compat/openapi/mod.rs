@@ -12,15 +12,21 @@ mod exchange;
 mod lifecycle;
 mod members;
 mod operations;
+mod pact;
 mod report;
+mod router;
 mod schema;
 mod security;
 mod shape;
 mod source;
+mod usage;
+mod validate;
 
 pub use lifecycle::{Day, day};
 pub use operations::OPERATIONS_MAX;
+pub use pact::{Pact, verify};
 pub use source::{FILES_MAX, Loading, Spec};
+pub use usage::Usage;
 
 use crate::document::ReadError;
 use crate::finding::Finding;

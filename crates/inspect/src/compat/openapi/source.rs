@@ -259,7 +259,7 @@ fn resolve(tree: &Tree, root: NodeId, fragment: &str, anchors: &mut HashMap<Node
     Some(at)
 }
 
-fn percent_decoded(text: &str) -> String {
+pub(super) fn percent_decoded(text: &str) -> String {
     let bytes = text.as_bytes();
     let mut decoded = Vec::with_capacity(bytes.len());
     let mut at = 0;
