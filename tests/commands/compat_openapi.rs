@@ -29,7 +29,7 @@ fn breaking_is_1_and_says_where_in_every_form() {
     assert_eq!(finding["rule"], "response-property-type-changed");
     assert_eq!((finding["file"].as_str(), finding["line"].as_u64()), (Some("new.yaml"), Some(18)));
     assert_eq!(finding["operations"], json!(["GET /pets/{id}"]));
-    assert_eq!(said["against"], json!([{"base": "old.yaml", "way": "forward", "verdict": "breaking", "findings": 1}]));
+    assert_eq!(said["against"], json!([{"base": "old.yaml", "way": "forward", "verdict": "breaking", "findings": 2}]));
     let sarif = std::fs::read_to_string(folder.path().join("out.sarif")).expect("SARIF");
     assert!(sarif.contains("\"startLine\": 18"), "{sarif}");
     assert!(std::fs::read_to_string(folder.path().join("out.html")).expect("a page").contains("response-property-type-changed"));
@@ -136,6 +136,8 @@ fn findings_name_the_consumers_that_were_seen() {
         {"consumer": "shop", "requests": 2, "first": "2026-11-20T08:00:00Z", "last": "2026-11-23T08:00:00Z"},
     ]);
     assert_eq!(said["findings"][0]["consumers"], consumers);
+    let message = said["findings"][0]["message"].as_str().unwrap_or_default();
+    assert!(message.ends_with("Seen using it: app, shop."), "{message}");
     let observation = json!({"requests": 4, "first": "2026-11-20T08:00:00Z", "last": "2026-11-24T20:00:00Z", "days": 4.5,
         "consumers": ["app", "shop"], "unmatched": 1, "unreadable": 1});
     assert_eq!(said["observation"], observation);

@@ -187,6 +187,13 @@ fn parameters() {
             &["request-parameter-removed-before-sunset"],
         ),
         (
+            "deprecated on no day",
+            "{in: query, name: q}",
+            "{in: query, name: q, deprecated: true, x-sunset: soon}",
+            "bc",
+            &["request-parameter-sunset-parse"],
+        ),
+        (
             "day deleted",
             "{in: query, name: q, deprecated: true, x-sunset: '2027-01-01'}",
             "{in: query, name: q, deprecated: true}",
@@ -709,6 +716,23 @@ fn a_finding_says_whom_it_hits_and_where() {
     assert_eq!(one.more["operations"], serde_json::json!(["GET /a", "PUT /b"]));
     assert_eq!(one.more["direction"], "response");
     assert_eq!(one.message, "GET /a and 1 more, response 200 application/json, items/name: The type was string, is boolean.");
+}
+
+#[test]
+fn a_break_is_held_against_the_version() {
+    for (was, is, rule) in [
+        ("1.2.3", "1.2.3", "api-version-not-bumped"),
+        ("1.2.3", "1.3.0", "api-major-version-not-bumped"),
+        ("2.0.0", "1.9.0", "api-version-decreased"),
+        ("1.2.3", "2.0.0", ""),
+        ("june", "july", ""),
+    ] {
+        let describe = |version: &str, paths: &str| format!("openapi: 3.1.0\ninfo: {{title: t, version: '{version}'}}\npaths: {paths}\n");
+        let found = findings(&describe(was, "{/a: {get: {}}}"), &describe(is, "{}"));
+        let told: Vec<&str> = found.iter().map(|finding| finding.rule.as_str()).filter(|rule| rule.contains("version")).collect();
+        assert_eq!(told, if rule.is_empty() { vec![] } else { vec![rule] }, "{was} {is}");
+        assert!(!findings(&describe(was, "{}"), &describe(is, "{}")).iter().any(|finding| finding.rule.contains("version")));
+    }
 }
 
 /// Alternatives tried against alternatives are a product, and references make it deep: it ends, and says no false "compatible".

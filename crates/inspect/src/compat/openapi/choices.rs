@@ -401,11 +401,8 @@ impl<'a> Comparison<'a> {
         match (old.note("deprecated"), new.note("deprecated")) {
             (None, Some(node)) => {
                 let sunset = new.note("x-sunset").and_then(|node| self.revision.tree.scalar(node));
-                let (word, message) = match sunset {
-                    Some(date) => ("deprecated-with-sunset", format!("Deprecated; it goes on {date}.")),
-                    None => ("deprecated", "Deprecated.".to_owned()),
-                };
-                self.say_at(at, word, Info, node, message);
+                let (word, severity, message) = super::lifecycle::told(sunset, self.today);
+                self.say_at(at, word, severity, node, message);
             }
             (Some(_), None) => self.say_at(at, "reactivated", Info, new.node, "Not deprecated any more."),
             _ => {}

@@ -4,6 +4,7 @@
 //! that graph. So a schema that a thousand operations share costs as much as one that one operation has, and a schema that
 //! refers to itself ends.
 
+use super::lifecycle::Day;
 use super::shape::{Shape, shape};
 use super::source::{Conj, Spec};
 use crate::document::{NodeId, ReadError};
@@ -153,6 +154,7 @@ pub(super) struct At {
 pub(super) struct Comparison<'a> {
     pub base: &'a Spec,
     pub revision: &'a Spec,
+    pub today: Option<Day>,
     pub pairs: Vec<Pair>,
     keys: Vec<(Conj, Conj, Site)>,
     index: HashMap<(Conj, Conj, Site), usize>,
@@ -161,8 +163,8 @@ pub(super) struct Comparison<'a> {
 }
 
 impl<'a> Comparison<'a> {
-    pub fn new(base: &'a Spec, revision: &'a Spec) -> Self {
-        Self { base, revision, pairs: Vec::new(), keys: Vec::new(), index: HashMap::new(), trial_depth: 0, trials: 0 }
+    pub fn new(base: &'a Spec, revision: &'a Spec, today: Option<Day>) -> Self {
+        Self { base, revision, today, pairs: Vec::new(), keys: Vec::new(), index: HashMap::new(), trial_depth: 0, trials: 0 }
     }
 
     /// The number of a pair; it is compared by [`Comparison::run`] or by a trial.

@@ -131,7 +131,12 @@ impl<'a> Comparison<'a> {
             }
         }
         match (base.tree.is_true(before.node, "deprecated"), revision.tree.is_true(after.node, "deprecated")) {
-            (false, true) => found.push(Found::new("request-parameter-deprecated", Info, place, format!("{what} is deprecated."))),
+            (false, true) => {
+                let sunset = revision.tree.get(after.node, "x-sunset").and_then(|node| revision.tree.scalar(node));
+                let (word, severity, message) = lifecycle::told(sunset, task.today);
+                let word = if word == "deprecated-sunset-invalid" { "sunset-parse" } else { word };
+                found.push(Found::new(format!("request-parameter-{word}"), severity, place, format!("{what}: {message}")));
+            }
             (true, false) => {
                 found.push(Found::new("request-parameter-reactivated", Info, place, format!("{what} is not deprecated any more.")));
             }

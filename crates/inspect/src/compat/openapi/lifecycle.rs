@@ -6,7 +6,7 @@
 use super::compare::{Found, Side};
 use super::source::Spec;
 use crate::document::NodeId;
-use crate::finding::Severity::{Breaking, Info, Risky};
+use crate::finding::Severity::{self, Breaking, Info, Risky};
 
 /// Year, month, day.
 pub type Day = (i32, u8, u8);
@@ -111,6 +111,18 @@ fn announced(date: &str, place: (Side, NodeId), today: Option<Day>) -> Vec<Found
         found.push(Found::new("api-sunset-date-too-small", Breaking, place, format!("The day on which it goes, {date}, is past.")));
     }
     found
+}
+
+/// A parameter or property that became deprecated: how it is told.
+pub(super) fn told(sunset: Option<&str>, today: Option<Day>) -> (&'static str, Severity, String) {
+    let Some(date) = sunset else { return ("deprecated", Info, "Deprecated.".to_owned()) };
+    match (day(date), today) {
+        (None, _) => ("deprecated-sunset-invalid", Breaking, format!("{date:?} is no date; expected one such as 2026-11-25.")),
+        (Some(goes), Some(today)) if goes < today => {
+            ("sunset-date-too-small", Breaking, format!("The day on which it goes, {date}, is past."))
+        }
+        _ => ("deprecated-with-sunset", Info, format!("Deprecated; it goes on {date}.")),
+    }
 }
 
 fn unreadable(date: &str, place: (Side, NodeId)) -> Found {

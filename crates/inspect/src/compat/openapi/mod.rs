@@ -40,7 +40,7 @@ pub struct Options {
 
 /// What clients of `base` meet when `revision` takes its place; worst first.
 pub fn compare(base: &Spec, revision: &Spec, options: &Options) -> Result<Vec<Finding>, ReadError> {
-    let mut comparison = compare::Comparison::new(base, revision);
+    let mut comparison = compare::Comparison::new(base, revision, options.today);
     let mut judge = operations::Judge { compare: &mut comparison, today: options.today, operations: Vec::new(), loose: Vec::new() };
     judge.all()?;
     let roots: Vec<usize> = judge.operations.iter().flat_map(|operation| &operation.roots).map(|edge| edge.to).collect();

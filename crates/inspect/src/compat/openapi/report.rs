@@ -43,6 +43,7 @@ pub(super) fn findings(judge: &Judge<'_, '_>) -> Vec<Finding> {
         walk(compare, operation, &reaching, |found, labels| collect(&mut groups, &mut known, found, number, labels));
     }
     let mut findings: Vec<Finding> = groups.iter().map(|group| finding(compare, group, &judge.operations)).collect();
+    findings.extend(version(compare.base, compare.revision, &findings));
     sort(&mut findings);
     findings
 }
@@ -125,6 +126,33 @@ fn walk<'f>(
             }
         }
     }
+}
+
+/// What the descriptions' own versions say about a break (Semantic Versioning 2.0.0).
+fn version(base: &Spec, revision: &Spec, findings: &[Finding]) -> Option<Finding> {
+    if !findings.iter().any(|finding| finding.severity == Severity::Breaking) {
+        return None;
+    }
+    let of = |spec: &Spec| -> Option<(String, NodeId)> {
+        let node = spec.tree.get(spec.tree.get(spec.root, "info")?, "version")?;
+        spec.tree.scalar(node).map(|text| (text.to_owned(), node))
+    };
+    let ((was, _), (is, node)) = (of(base)?, of(revision)?);
+    let numbers = |text: &str| -> Option<Vec<u64>> {
+        let core = text.trim_start_matches('v').split(['-', '+']).next()?;
+        let numbers: Result<Vec<u64>, _> = core.split('.').map(str::parse).collect();
+        numbers.ok().filter(|numbers| numbers.len() == 3)
+    };
+    let (rule, message) = match (numbers(&was), numbers(&is)) {
+        _ if was == is => ("api-version-not-bumped", format!("The description breaks, and its version is still {is}.")),
+        (Some(old), Some(new)) if new < old => ("api-version-decreased", format!("The version was {was}, is {is}: it went down.")),
+        (Some(old), Some(new)) if new.first() == old.first() => {
+            ("api-major-version-not-bumped", format!("The description breaks, and its version went from {was} to {is}."))
+        }
+        _ => return None,
+    };
+    let place = Finding::new(rule, Severity::Info, message).at(revision.tree.file(node), Some(revision.tree.line(node)));
+    Some(place.inside(revision.tree.pointer(node)))
 }
 
 fn finding(compare: &Comparison<'_>, group: &Group<'_>, operations: &[Operation]) -> Finding {

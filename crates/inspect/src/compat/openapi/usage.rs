@@ -6,7 +6,7 @@
 use super::router::Router;
 use super::source::Spec;
 use crate::document::ReadError;
-use crate::finding::Finding;
+use crate::finding::{Finding, Severity};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,6 +15,8 @@ const UNNAMED: &str = "unnamed";
 /// Names kept; those beyond are counted under one.
 const CONSUMERS_MAX: usize = 10_000;
 const OTHERS: &str = "others";
+/// Consumers named in a message; the list beside it has all.
+const NAMED: usize = 5;
 
 /// Requests of one consumer at one operation.
 #[derive(Debug, Clone, Copy, Default)]
@@ -121,6 +123,16 @@ impl Usage {
                     json!({"consumer": consumer, "requests": seen.requests, "first": seen.first.map(instant), "last": seen.last.map(instant)})
                 })
                 .collect();
+            if finding.severity != Severity::Info {
+                finding.message += &match together.len() {
+                    0 => " Nobody was seen using it in the period.".to_owned(),
+                    many => {
+                        let named: Vec<&str> = together.keys().copied().take(NAMED).collect();
+                        let more = if many > NAMED { format!(" and {} more", many - NAMED) } else { String::new() };
+                        format!(" Seen using it: {}{more}.", named.join(", "))
+                    }
+                };
+            }
             finding.more.insert("consumers".to_owned(), Value::Array(list));
         }
     }
