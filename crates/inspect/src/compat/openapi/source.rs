@@ -20,11 +20,18 @@ pub(super) const ANY: Conj = u32::MAX;
 pub(super) const NEVER: Conj = u32::MAX - 1;
 const SEVERAL: Conj = 1 << 31;
 
-/// One schema of several; `bare`: without its `oneOf` and `anyOf`.
+/// One schema of several; `bare`: without its `oneOf` and `anyOf`; `nullable`: null fits, too, by what stands around it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Member {
     pub node: NodeId,
     pub bare: bool,
+    pub nullable: bool,
+}
+
+impl Member {
+    pub fn of(node: NodeId) -> Self {
+        Self { node, bare: false, nullable: false }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -321,13 +328,13 @@ impl Spec {
 
     /// The schema that holds where all of these do.
     pub(super) fn join(&self, members: &[Member]) -> Conj {
-        if let [Member { node, bare: false }] = members {
+        if let [Member { node, bare: false, nullable: false }] = members {
             return *node;
         }
         let mut list = members.to_vec();
         list.sort_unstable();
         list.dedup();
-        if let [Member { node, bare: false }] = list.as_slice() {
+        if let [Member { node, bare: false, nullable: false }] = list.as_slice() {
             return *node;
         }
         let list = list.into_boxed_slice();
@@ -343,7 +350,7 @@ impl Spec {
     pub(super) fn members(&self, conj: Conj) -> Vec<Member> {
         match conj {
             ANY | NEVER => Vec::new(),
-            conj if conj & SEVERAL == 0 => vec![Member { node: conj, bare: false }],
+            conj if conj & SEVERAL == 0 => vec![Member::of(conj)],
             conj => self.joined.borrow().lists.get((conj ^ SEVERAL) as usize).map(|list| list.to_vec()).unwrap_or_default(),
         }
     }
