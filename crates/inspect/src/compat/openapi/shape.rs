@@ -8,6 +8,8 @@ use super::source::{ANY, Conj, Member, NEVER, Spec, Version};
 use crate::document::{Kind, NodeId, ReadError};
 use std::collections::BTreeSet;
 
+/// Schemas of one shape that stand under rarer keywords, and conditions on names: they are compared each with each.
+const PARTS_MAX: usize = 2_000;
 /// Schemas that one shape is merged from.
 const MEMBERS_MAX: usize = 10_000;
 
@@ -284,6 +286,9 @@ impl<'a> Maker<'a> {
         let nullable = nullable || spec.tree.is_true(node, "nullable");
         for (key, value) in spec.tree.entries(node) {
             self.keyword(node, key, value, nullable, bare)?;
+        }
+        if self.shape.parts.len().max(self.shape.dependent_required.len()) > PARTS_MAX {
+            return Err(spec.error(node, format!("more than {PARTS_MAX} patterns or conditions in one schema")));
         }
         Ok(())
     }
