@@ -70,8 +70,7 @@ impl Blamer<'_> {
             (Form::Items(from, to, inner), Value::List(items)) => {
                 let place = self.place_of(*inner)?;
                 let end = to.map_or(items.len(), |to| (to as usize).min(items.len()));
-                let (number, item) =
-                    items.iter().enumerate().take(end).skip(*from as usize).find(|(_, item)| self.fails(*inner, item))?;
+                let (number, item) = items.iter().enumerate().take(end).skip(*from as usize).find(|(_, item)| self.fails(*inner, item))?;
                 self.of(place, item, &format!("{instance}/{number}"))
             }
             (Form::Any(parts), _) if matches!(part.keyword, "then" | "else" | "dependentSchemas" | "dependencies") => {

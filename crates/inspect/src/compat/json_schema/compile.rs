@@ -428,13 +428,11 @@ impl<'a> Compiler<'a> {
     }
 
     fn dependent(&mut self, here: &mut Here) -> Done {
-        if here.draft >= Draft::Draft2019 {
-            if let Some(node) = self.tree.get(here.node, "dependencies") {
-                // Gone from the standard, still known to some validators.
-                let text = format!("dependencies {}", self.tree.canonical(node));
-                let form = self.forms.add(Form::Dark(types::MAP, text, "undecided-dependencies"));
-                here.part("dependencies", node, form);
-            }
+        if let Some(node) = self.tree.get(here.node, "dependencies").filter(|_| here.draft >= Draft::Draft2019) {
+            // Gone from the standard, still known to some validators.
+            let text = format!("dependencies {}", self.tree.canonical(node));
+            let form = self.forms.add(Form::Dark(types::MAP, text, "undecided-dependencies"));
+            here.part("dependencies", node, form);
         }
         let words: &[&'static str] = match here.draft >= Draft::Draft2019 {
             true => &["dependentRequired", "dependentSchemas"],
@@ -556,7 +554,8 @@ impl<'a> Compiler<'a> {
 
     /// The places that a place holds against the same value.
     fn beside(&self, place: PlaceId) -> Vec<PlaceId> {
-        let mut open: Vec<Id> = self.places.get(place as usize).map_or(Vec::new(), |place| place.parts.iter().map(|part| part.form).collect());
+        let mut open: Vec<Id> =
+            self.places.get(place as usize).map_or(Vec::new(), |place| place.parts.iter().map(|part| part.form).collect());
         let mut places = Vec::new();
         let mut seen = BTreeSet::new();
         while let Some(id) = open.pop() {

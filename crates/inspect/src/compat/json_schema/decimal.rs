@@ -227,9 +227,14 @@ mod tests {
 
     #[test]
     fn multiples_do_not_round() {
-        for (number, step, is) in
-            [("0.3", "0.1", true), ("1e308", "0.01", true), ("19.99", "0.01", true), ("19.995", "0.01", false), ("5", "10", false), ("0", "7", true)]
-        {
+        for (number, step, is) in [
+            ("0.3", "0.1", true),
+            ("1e308", "0.01", true),
+            ("19.99", "0.01", true),
+            ("19.995", "0.01", false),
+            ("5", "10", false),
+            ("0", "7", true),
+        ] {
             assert_eq!(decimal(number).is_multiple_of(decimal(step)), Some(is), "{number} {step}");
         }
         assert_eq!(decimal("0.4").common_multiple(decimal("0.6")), Some(decimal("1.2")));

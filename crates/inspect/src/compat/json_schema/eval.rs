@@ -166,7 +166,13 @@ impl Judge<'_> {
             Form::Members(names, inner) => all(members.iter().map(|(name, member)| match self.patterns.selects(names, name) {
                 Truth::No => Truth::Yes,
                 Truth::Yes => self.holds(*inner, member),
-                unclear => if self.holds(*inner, member) == Truth::Yes { Truth::Yes } else { unclear },
+                unclear => {
+                    if self.holds(*inner, member) == Truth::Yes {
+                        Truth::Yes
+                    } else {
+                        unclear
+                    }
+                }
             })),
             Form::NamesAre(inner) => all(members.keys().map(|name| self.holds(*inner, &Value::Text(name.clone())))),
             _ => self.dark(form, Type::Map),

@@ -43,7 +43,10 @@ pub enum Names {
     /// Names in which the pattern matches.
     Matching(String),
     /// All other names.
-    Others { names: BTreeSet<String>, patterns: BTreeSet<String> },
+    Others {
+        names: BTreeSet<String>,
+        patterns: BTreeSet<String>,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]

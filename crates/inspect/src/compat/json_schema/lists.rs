@@ -123,7 +123,8 @@ impl Solver<'_> {
         let mut doubts = Doubts::default();
         for need in wanted.needs.clone() {
             let mut question = vec![need.literal];
-            let all_there = wanted.every.iter().filter(|(from, to, _)| *from <= need.from && to.is_none_or(|to| need.to.is_some_and(|end| end <= to)));
+            let all_there =
+                wanted.every.iter().filter(|(from, to, _)| *from <= need.from && to.is_none_or(|to| need.to.is_some_and(|end| end <= to)));
             question.extend(all_there.map(|(_, _, literal)| *literal));
             if self.solve(question) == Outcome::Empty {
                 return Outcome::Empty;
@@ -181,7 +182,11 @@ impl Solver<'_> {
             return None;
         }
         let Some(need) = wanted.needs.get(from) else {
-            return if wanted.same { self.pair_chosen(wanted, doubts, draft) } else { self.counted(wanted, doubts, 0, &mut Vec::new(), draft, &[]) };
+            return if wanted.same {
+                self.pair_chosen(wanted, doubts, draft)
+            } else {
+                self.counted(wanted, doubts, 0, &mut Vec::new(), draft, &[])
+            };
         };
         let end = need.to.map_or(draft.len(), |to| (to as usize).min(draft.len()));
         let mut fresh_tried = false;

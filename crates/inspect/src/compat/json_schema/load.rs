@@ -18,13 +18,8 @@ pub enum Draft {
 
 impl Draft {
     /// The names by which a draft is asked for.
-    pub const NAMES: [(&'static str, Draft); 5] = [
-        ("4", Draft::Draft4),
-        ("6", Draft::Draft6),
-        ("7", Draft::Draft7),
-        ("2019-09", Draft::Draft2019),
-        ("2020-12", Draft::Draft2020),
-    ];
+    pub const NAMES: [(&'static str, Draft); 5] =
+        [("4", Draft::Draft4), ("6", Draft::Draft6), ("7", Draft::Draft7), ("2019-09", Draft::Draft2019), ("2020-12", Draft::Draft2020)];
 
     pub fn name(self) -> &'static str {
         Self::NAMES.iter().find(|(_, draft)| *draft == self).map_or("", |(name, _)| name)
@@ -150,7 +145,14 @@ impl Library {
         Ok(())
     }
 
-    fn identify(&mut self, tree: &Tree, node: NodeId, address: &mut String, draft: &mut Draft, asked: Option<Draft>) -> Result<(), ReadError> {
+    fn identify(
+        &mut self,
+        tree: &Tree,
+        node: NodeId,
+        address: &mut String,
+        draft: &mut Draft,
+        asked: Option<Draft>,
+    ) -> Result<(), ReadError> {
         let siblings_count = *draft >= Draft::Draft2019 || tree.get_text(node, "$ref").is_none();
         let word = if *draft == Draft::Draft4 { "id" } else { "$id" };
         if let Some(id) = tree.get_text(node, word).filter(|_| siblings_count) {

@@ -282,7 +282,14 @@ impl Solver<'_> {
     }
 
     /// On names that are not mentioned.
-    fn placed_elsewhere(&mut self, search: &mut Search, from: usize, draft: &Draft, names: Option<&Names>, literal: Literal) -> Option<Rc<Value>> {
+    fn placed_elsewhere(
+        &mut self,
+        search: &mut Search,
+        from: usize,
+        draft: &Draft,
+        names: Option<&Names>,
+        literal: Literal,
+    ) -> Option<Rc<Value>> {
         self.classes(search);
         let count = search.classes.as_ref().map_or(0, Vec::len);
         for number in 0..count {
@@ -302,7 +309,11 @@ impl Solver<'_> {
                     }
                 };
                 let Some(made) = made else { continue };
-                if names.is_some() { made.value.push(literal) } else { made.name.push(literal) }
+                if names.is_some() {
+                    made.value.push(literal)
+                } else {
+                    made.name.push(literal)
+                }
                 let (name, value) = (made.name.clone(), made.value.clone());
                 if !self.may_be(search, &value) || !self.may_be(search, &name) {
                     continue;

@@ -137,7 +137,8 @@ impl Comparison<'_> {
     /// then looked for again as if that keyword were not there.
     fn direction(&mut self, direction: &'static str, writer: usize, reader: usize) {
         let (writer_place, reader_place) = (self.place(writer), self.place(reader));
-        let (writer_form, reader_form) = (self.compiler.forms.add(Form::Place(writer_place)), self.compiler.forms.add(Form::Place(reader_place)));
+        let (writer_form, reader_form) =
+            (self.compiler.forms.add(Form::Place(writer_place)), self.compiler.forms.add(Form::Place(reader_place)));
         let whole = self.bodies(&BTreeSet::new());
         let mut told = BTreeSet::new();
         let mut effort = self.options.effort;

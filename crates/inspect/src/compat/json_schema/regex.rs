@@ -515,9 +515,10 @@ mod tests {
 
     #[test]
     fn what_is_not_regular_or_not_a_pattern_is_refused() {
-        for pattern in
-            ["(?=a)", "(?!a)b", "(?<=a)b", "(a)\\1", "\\bword", "\\p{L}", "(a", "a)", "[a", "*a", "a**", "[z-a]", "a{3,1}", "\\", "(?i)a", "\\q", "a{9000}"]
-        {
+        for pattern in [
+            "(?=a)", "(?!a)b", "(?<=a)b", "(a)\\1", "\\bword", "\\p{L}", "(a", "a)", "[a", "*a", "a**", "[z-a]", "a{3,1}", "\\", "(?i)a",
+            "\\q", "a{9000}",
+        ] {
             assert!(Automaton::of_pattern(pattern).is_err(), "{pattern}");
         }
         assert!(Automaton::of_pattern(&"(".repeat(10_000)).is_err());

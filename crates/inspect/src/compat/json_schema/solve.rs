@@ -396,10 +396,8 @@ impl<'a> Solver<'a> {
 
     /// A formula of which one of the literals holds.
     fn one_of(&mut self, literals: &[Literal]) -> Literal {
-        let parts = literals
-            .iter()
-            .map(|literal| if literal.positive() { literal.form() } else { self.forms.not(literal.form()) })
-            .collect();
+        let parts =
+            literals.iter().map(|literal| if literal.positive() { literal.form() } else { self.forms.not(literal.form()) }).collect();
         Literal::new(self.forms.any(parts), true)
     }
 

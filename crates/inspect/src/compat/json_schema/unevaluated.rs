@@ -42,7 +42,11 @@ impl Seen {
         self.undecided_items |= other.undecided_items;
     }
     fn members_matter(&self) -> bool {
-        self.undecided || self.every_member || !self.names.is_empty() || !self.patterns.is_empty() || self.branches.iter().any(|(_, seen)| seen.members_matter())
+        self.undecided
+            || self.every_member
+            || !self.names.is_empty()
+            || !self.patterns.is_empty()
+            || self.branches.iter().any(|(_, seen)| seen.members_matter())
     }
     fn items_matter(&self) -> bool {
         let own = self.undecided || self.undecided_items || self.every_item || self.first_items > 0 || !self.items_so.is_empty();
@@ -113,7 +117,8 @@ impl Compiler<'_> {
         let get = |word| tree.get(node, word);
         let keys = |word| get(word).map_or_else(BTreeSet::new, |map| tree.entries(map).map(|(key, _)| key.to_owned()).collect());
         (seen.names, seen.patterns) = (keys("properties"), keys("patternProperties"));
-        seen.every_member = get("additionalProperties").is_some() || except != Some("unevaluatedProperties") && get("unevaluatedProperties").is_some();
+        seen.every_member =
+            get("additionalProperties").is_some() || except != Some("unevaluatedProperties") && get("unevaluatedProperties").is_some();
         seen.every_item = except != Some("unevaluatedItems") && get("unevaluatedItems").is_some();
         let newest = here.draft >= Draft::Draft2020;
         let prefix = get(if newest { "prefixItems" } else { "items" });
@@ -175,7 +180,9 @@ impl Compiler<'_> {
         if let Some(map) = self.tree.get(node, "dependentSchemas") {
             let entries: Vec<(String, NodeId)> = self.tree.entries(map).map(|(name, schema)| (name.to_owned(), schema)).collect();
             for (name, schema) in entries {
-                let there = self.forms.add(Form::Required(name));
+                // For maps only: what is said of members holds for every other value.
+                let (maps, there) = (self.forms.add(Form::Types(types::MAP)), self.forms.add(Form::Required(name)));
+                let there = self.forms.all(vec![maps, there]);
                 branch(self, there, schema)?;
             }
         }

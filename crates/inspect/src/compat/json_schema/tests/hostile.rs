@@ -4,10 +4,9 @@ use super::*;
 
 #[test]
 fn nesting_is_bounded() {
-    for deep in [
-        format!("{}{{}}{}", "{\"not\":".repeat(100_000), "}".repeat(100_000)),
-        format!("{}{}", "[".repeat(100_000), "]".repeat(100_000)),
-    ] {
+    for deep in
+        [format!("{}{{}}{}", "{\"not\":".repeat(100_000), "}".repeat(100_000)), format!("{}{}", "[".repeat(100_000), "]".repeat(100_000))]
+    {
         let why = compared(&deep, "{}", Options::default()).unwrap_err();
         assert!(why.what.contains("nested"), "{why}");
     }

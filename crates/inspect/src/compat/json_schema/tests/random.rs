@@ -40,7 +40,9 @@ pub fn value(dice: &mut Dice, depth: usize) -> Json {
             }
             Json::Array(items)
         }
-        _ => Json::Object((0..dice.roll(4)).map(|_| ((*dice.pick(&["a", "b", "c", "ab", "d", "bb"])).to_owned(), value(dice, depth - 1))).collect()),
+        _ => Json::Object(
+            (0..dice.roll(4)).map(|_| ((*dice.pick(&["a", "b", "c", "ab", "d", "bb"])).to_owned(), value(dice, depth - 1))).collect(),
+        ),
     }
 }
 
@@ -171,7 +173,11 @@ fn changed(dice: &mut Dice, schema_now: &Json, depth: usize, draft: Draft) -> Js
         Json::Array(mut list) if depth > 0 && matches!(word.as_str(), "anyOf" | "oneOf" | "allOf" | "prefixItems") => {
             let place = dice.roll(list.len());
             let new = changed(dice, &list[place], depth - 1, draft);
-            if dice.roll(3) == 0 { list.push(new) } else { list[place] = new }
+            if dice.roll(3) == 0 {
+                list.push(new)
+            } else {
+                list[place] = new
+            }
             map.insert(word, Json::Array(list));
         }
         Json::Object(_) if depth > 0 && matches!(word.as_str(), "not" | "items" | "additionalProperties" | "contains" | "if" | "then") => {
@@ -250,13 +256,17 @@ pub fn hold(seeds: std::ops::Range<u64>, draft: Draft) -> Tally {
         }
         let mut dice = Dice::new(seed + 77);
         let (base_validator, revision_validator) = (validator(&base, draft), validator(&revision, draft));
-        let told = |direction: &str| {
-            report.findings.iter().any(|finding| finding.more.get("direction") == Some(&Json::from(direction)))
-        };
+        let told = |direction: &str| report.findings.iter().any(|finding| finding.more.get("direction") == Some(&Json::from(direction)));
         for document in documents(&mut dice, 60) {
             let (in_base, in_revision) = (base_validator.is_valid(&document), revision_validator.is_valid(&document));
-            assert!(!in_base || in_revision || told("backward"), "seed {seed} ({draft:?}): {document} contradicts\n{base}\n{revision}\n{report:?}");
-            assert!(!in_revision || in_base || told("forward"), "seed {seed} ({draft:?}): {document} contradicts\n{base}\n{revision}\n{report:?}");
+            assert!(
+                !in_base || in_revision || told("backward"),
+                "seed {seed} ({draft:?}): {document} contradicts\n{base}\n{revision}\n{report:?}"
+            );
+            assert!(
+                !in_revision || in_base || told("forward"),
+                "seed {seed} ({draft:?}): {document} contradicts\n{base}\n{revision}\n{report:?}"
+            );
         }
     }
     tally
