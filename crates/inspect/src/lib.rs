@@ -6,3 +6,4 @@ pub mod finding;
 pub mod junit;
 pub mod report;
 pub mod sarif;
+pub mod versions;
