@@ -2,6 +2,7 @@
 //!
 //! Architecture invariant: pure; bytes in, findings out. What cannot be read is an error with its place, never a pass.
 
+pub mod advisories;
 pub mod compat;
 pub mod cvss;
 pub mod finding;
@@ -10,3 +11,4 @@ pub mod report;
 pub mod sarif;
 pub mod sbom;
 pub mod versions;
+pub mod vex;
