@@ -10,5 +10,6 @@ pub mod junit;
 pub mod report;
 pub mod sarif;
 pub mod sbom;
+pub mod secrets;
 pub mod versions;
 pub mod vex;

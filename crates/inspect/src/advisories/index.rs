@@ -49,6 +49,18 @@ pub struct Summary {
     pub withdrawn: u64,
 }
 
+/// The listing of a database: names, sizes and times of change (nanoseconds since 1970), in the order of names.
+pub fn listing<'a>(files: impl Iterator<Item = (&'a str, u64, i128)>) -> [u8; 32] {
+    let mut digest = Sha256::new();
+    for (name, bytes, modified) in files {
+        digest.update((name.len() as u64).to_le_bytes());
+        digest.update(name);
+        digest.update(bytes.to_le_bytes());
+        digest.update(modified.to_le_bytes());
+    }
+    digest.finalize().into()
+}
+
 /// Records of a part of a database. Parts may be filled side by side and are then put together.
 #[derive(Default)]
 pub struct Part {

@@ -18,4 +18,4 @@ pub mod severity;
 mod waiver;
 
 pub use judge::{Answers, Budget, Judged, judge};
-pub use waiver::{Waiver, WaiverError, purl_covers, read_waivers};
+pub use waiver::{Waiver, WaiverError, day_or_time_ends, purl_covers, read_waivers};

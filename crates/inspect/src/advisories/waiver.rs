@@ -45,12 +45,7 @@ struct File {
 impl Waiver {
     /// The first second in which it no longer holds, since 1970.
     pub fn ends(&self) -> Option<i64> {
-        if let Ok(time) = self.expires.parse::<jiff::Timestamp>() {
-            return Some(time.as_second());
-        }
-        let day: jiff::civil::Date = self.expires.parse().ok()?;
-        let end = day.tomorrow().ok()?.at(0, 0, 0, 0);
-        jiff::tz::Offset::UTC.to_timestamp(end).ok().map(jiff::Timestamp::as_second)
+        day_or_time_ends(&self.expires)
     }
     pub fn is_for(&self, ids: &[String], component: &Component) -> bool {
         ids.iter().any(|id| id.eq_ignore_ascii_case(&self.id)) && self.names(component)
@@ -61,6 +56,16 @@ impl Waiver {
             Err(_) => component.name == self.package || component.label() == self.package,
         }
     }
+}
+
+/// The first second after a day (UTC) or a time has ended, since 1970; `None` for anything else.
+pub fn day_or_time_ends(text: &str) -> Option<i64> {
+    if let Ok(time) = text.parse::<jiff::Timestamp>() {
+        return Some(time.as_second());
+    }
+    let day: jiff::civil::Date = text.parse().ok()?;
+    let end = day.tomorrow().ok()?.at(0, 0, 0, 0);
+    jiff::tz::Offset::UTC.to_timestamp(end).ok().map(jiff::Timestamp::as_second)
 }
 
 /// Whether a purl that may leave out version and qualifiers names this one.

@@ -1,0 +1,1 @@
+//! Cases, true and false. Secrets are put together here, so that this file has none.
