@@ -5,6 +5,7 @@
 pub mod advisories;
 pub mod compat;
 pub mod cvss;
+pub mod document;
 pub mod finding;
 pub mod junit;
 pub mod report;
