@@ -8,8 +8,28 @@ use crate::finding::Severity;
 const PART_MAX: usize = 256;
 /// Passwords that everybody knows stand for one.
 const KNOWN: [&str; 22] = [
-    "password", "passwd", "pass", "pwd", "secret", "postgres", "root", "admin", "mysql", "guest", "test", "user", "username", "mypassword",
-    "mypass", "foo", "bar", "foobar", "token", "x-oauth-basic", "pw", "hunter2",
+    "password",
+    "passwd",
+    "pass",
+    "pwd",
+    "secret",
+    "postgres",
+    "root",
+    "admin",
+    "mysql",
+    "guest",
+    "test",
+    "user",
+    "username",
+    "mypassword",
+    "mypass",
+    "foo",
+    "bar",
+    "foobar",
+    "token",
+    "x-oauth-basic",
+    "pw",
+    "hunter2",
 ];
 
 pub(super) fn find(bytes: &[u8], hits: &mut Vec<Hit>) {
@@ -20,7 +40,9 @@ pub(super) fn find(bytes: &[u8], hits: &mut Vec<Hit>) {
     }
     for word in [b"assword=".as_slice(), b"Pwd=", b"pwd="] {
         let mut from = 0;
-        while let Some(at) = bytes.get(from..).and_then(|rest| rest.windows(word.len()).position(|window| window == word)).map(|at| from + at) {
+        while let Some(at) =
+            bytes.get(from..).and_then(|rest| rest.windows(word.len()).position(|window| window == word)).map(|at| from + at)
+        {
             from = at + word.len();
             pairs(bytes, from, hits);
         }
@@ -76,13 +98,15 @@ fn local_or_documented(host: &str) -> bool {
     host.is_empty()
         || LOCAL.contains(&host)
         || host.starts_with('[')
-        || ["example.com", "example.org", "example.net", ".example", ".test", ".invalid", ".localhost"].iter().any(|end| host.ends_with(end))
+        || ["example.com", "example.org", "example.net", ".example", ".test", ".invalid", ".localhost"]
+            .iter()
+            .any(|end| host.ends_with(end))
 }
 
 /// `Server=db;User Id=app;Password=…;`: only beside a server.
 fn pairs(bytes: &[u8], from: usize, hits: &mut Vec<Hit>) {
-    let line_start = bytes.get(..from).unwrap_or_default().iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-    let line_start = line_start.max(from.saturating_sub(4 * PART_MAX));
+    let near = from.saturating_sub(4 * PART_MAX);
+    let line_start = bytes.get(near..from).unwrap_or_default().iter().rposition(|byte| *byte == b'\n').map_or(near, |at| near + at + 1);
     let before = String::from_utf8_lossy(bytes.get(line_start..from).unwrap_or_default()).to_ascii_lowercase();
     let rest = bytes.get(from..bytes.len().min(from + PART_MAX)).unwrap_or_default();
     let end = rest.iter().position(|byte| byte.is_ascii_whitespace() || b";\"'`<>&".contains(byte)).unwrap_or(rest.len());
