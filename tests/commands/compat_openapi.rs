@@ -70,7 +70,7 @@ fn references_stay_in_the_folder() {
     let run = |args: &[&str]| CommandLine::new(folder.path()).run([&["--json", "compat", "openapi"], args].concat());
     assert_eq!(run(&["api/main.yaml", "api/main.yaml"]).code(0).json()["verdict"], "compatible");
     let why = run(&["api/main.yaml", "api/out.yaml"]).code(2).stderr;
-    assert!(why.contains("api/out.yaml:18") && why.contains("outside the folder"), "{why}");
+    assert!(why.contains("api/out.yaml:17") && why.contains("outside the folder"), "{why}");
     // A wider folder may be given.
     run(&["api/main.yaml", "api/out.yaml", "--root", "."]).code(0);
     let why = run(&["api/main.yaml", "api/far.yaml"]).code(2).stderr;
