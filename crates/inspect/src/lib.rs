@@ -4,5 +4,6 @@
 
 pub mod finding;
 pub mod junit;
+pub mod migration;
 pub mod report;
 pub mod sarif;
