@@ -36,11 +36,7 @@ pub fn check(text: &str) -> Result<(), (usize, String)> {
                 return Err((here, "expected SQL; commands of psql (\\…) and data after COPY … FROM stdin cannot be read".to_owned()));
             }
             b'(' | b'[' => chains.push(0),
-            b')' | b']' => {
-                if chains.len() > 1 {
-                    chains.pop();
-                }
-            }
+            b')' | b']' if chains.len() > 1 => _ = chains.pop(),
             b';' => {
                 chains = vec![0];
                 cases = 0;
@@ -63,7 +59,8 @@ pub fn check(text: &str) -> Result<(), (usize, String)> {
                     chained(&mut chains, here)?;
                 }
             }
-            b'+' | b'-' | b'*' | b'/' | b'<' | b'>' | b'=' | b'~' | b'!' | b'@' | b'#' | b'%' | b'^' | b'&' | b'|' | b'`' | b'?' | b':' | b'.' => {
+            b'+' | b'-' | b'*' | b'/' | b'<' | b'>' | b'=' | b'~' | b'!' | b'@' | b'#' | b'%' | b'^' | b'&' | b'|' | b'`' | b'?' | b':'
+            | b'.' => {
                 chained(&mut chains, here)?;
             }
             _ => {}

@@ -5,7 +5,7 @@
 use super::statement::{Action, Column, Constraint, ConstraintKind, CreateTable, Generated, What};
 use super::tree::Name;
 use super::types::{self, SqlType};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 #[derive(Debug, Clone, Default)]
 pub struct Catalog {
@@ -14,6 +14,8 @@ pub struct Catalog {
     types: HashMap<Name, Type>,
     /// Materialized views and what they read.
     materialized: BTreeMap<Name, Vec<Name>>,
+    /// Tables that ever had a foreign key to one: looked at again when asked.
+    pointing: HashMap<Name, BTreeSet<Name>>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -27,6 +29,8 @@ pub struct Table {
     pub partition_by: Option<Vec<Name>>,
     pub default_partition: Option<Name>,
     pub logged: Option<bool>,
+    /// Names of its indexes, as they were made or renamed.
+    indexes: BTreeSet<Name>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -57,7 +61,6 @@ pub struct Index {
     pub table: Name,
     pub columns: Vec<Name>,
     pub unique: bool,
-    pub made: Option<u32>,
 }
 
 #[derive(Debug, Clone)]
@@ -66,8 +69,6 @@ pub struct Type {
     /// The type under a domain.
     pub base: Option<SqlType>,
     pub constrained: bool,
-    /// Values that were added by a later statement, with the transaction that did.
-    pub added: Vec<(String, u32)>,
 }
 
 impl Catalog {
@@ -107,9 +108,6 @@ impl Catalog {
     }
     pub fn type_named(&self, name: &str) -> Option<&Type> {
         self.types.get(name)
-    }
-    pub fn types(&self) -> impl Iterator<Item = (&Name, &Type)> {
-        self.types.iter()
     }
     pub fn constraint(&self, table: &str, name: &str) -> Option<&TableConstraint> {
         self.tables.get(table)?.constraints.get(name)
@@ -157,14 +155,11 @@ impl Catalog {
     }
     /// Tables with a foreign key to `target`.
     pub fn referencing(&self, target: &str) -> Vec<Name> {
-        let mut names: Vec<Name> = self
-            .tables
-            .iter()
-            .filter(|(name, table)| *name != target && table.constraints.values().any(|known| known.target().is_some_and(|to| to == target)))
-            .map(|(name, _)| name.clone())
-            .collect();
-        names.sort_unstable();
-        names
+        let points = |name: &Name| {
+            let constraints = self.tables.get(name).map(|table| table.constraints.values());
+            constraints.into_iter().flatten().any(|known| known.target().is_some_and(|to| to == target))
+        };
+        self.pointing.get(target).into_iter().flatten().filter(|name| *name != target && points(name)).cloned().collect()
     }
     pub fn materialized_over(&self, table: &str) -> Vec<Name> {
         self.materialized.iter().filter(|(_, reads)| reads.iter().any(|read| read == table)).map(|(name, _)| name.clone()).collect()
@@ -187,13 +182,17 @@ impl Catalog {
         let begins = |known: &[Name]| known.len() >= columns.len() && columns.iter().all(|column| known[..columns.len()].contains(column));
         let keys = self.tables.get(table).map(|table| table.constraints.values());
         let by_key = keys.into_iter().flatten().any(|known| {
-            matches!(known.constraint.kind, ConstraintKind::Primary { .. } | ConstraintKind::Unique { .. }) && begins(&known.constraint.columns)
+            matches!(known.constraint.kind, ConstraintKind::Primary { .. } | ConstraintKind::Unique { .. })
+                && begins(&known.constraint.columns)
         });
-        by_key || self.indexes.values().any(|index| index.table == table && begins(&index.columns))
+        by_key || self.indexes_of(table).any(|index| begins(&index.columns))
     }
     /// Whether a unique index over columns is known (what REFRESH … CONCURRENTLY needs).
     pub fn has_unique_index(&self, table: &str) -> bool {
-        self.indexes.values().any(|index| index.table == table && index.unique && !index.columns.is_empty())
+        self.indexes_of(table).any(|index| index.unique && !index.columns.is_empty())
+    }
+    fn indexes_of(&self, table: &str) -> impl Iterator<Item = &Index> {
+        self.tables.get(table).into_iter().flat_map(|table| &table.indexes).filter_map(|name| self.indexes.get(name))
     }
     /// Tables with a column of that type.
     pub fn tables_with_type(&self, name: &str) -> Vec<Name> {
@@ -217,18 +216,29 @@ impl Catalog {
             }
             What::DropTable { tables, .. } => {
                 for table in tables {
-                    self.tables.remove(table);
-                    self.indexes.retain(|_, index| index.table != *table);
+                    for index in self.tables.remove(table).into_iter().flat_map(|table| table.indexes) {
+                        self.indexes.remove(&index);
+                    }
                 }
             }
             What::CreateIndex(index) => {
                 let name = index.index.clone().unwrap_or_else(|| format!("{}_{}_idx", index.table, index.columns.join("_")));
                 let columns = if index.plain { index.columns.clone() } else { Vec::new() };
-                self.indexes.insert(name, Index { table: index.table.clone(), columns, unique: index.unique, made: Some(transaction) });
+                self.entry(&index.table).indexes.insert(name.clone());
+                self.indexes.insert(name, Index { table: index.table.clone(), columns, unique: index.unique });
             }
-            What::DropIndex { indexes, .. } => indexes.iter().for_each(|index| _ = self.indexes.remove(index)),
+            What::DropIndex { indexes, .. } => {
+                for index in indexes {
+                    if let Some(known) = self.indexes.remove(index) {
+                        self.entry(&known.table).indexes.remove(index);
+                    }
+                }
+            }
             What::AlterIndex { index, rename: Some(to) } => {
                 if let Some(known) = self.indexes.remove(index) {
+                    let names = &mut self.entry(&known.table).indexes;
+                    names.remove(index);
+                    names.insert(to.clone());
                     self.indexes.insert(to.clone(), known);
                 }
             }
@@ -243,20 +253,16 @@ impl Catalog {
                 }
             }
             What::CreateEnum { name, .. } => {
-                self.types.insert(name.clone(), Type { made: transaction, base: None, constrained: false, added: Vec::new() });
+                self.types.insert(name.clone(), Type { made: transaction, base: None, constrained: false });
             }
             What::CreateDomain { name, base, constrained } => {
-                let known = Type { made: transaction, base: Some(base.clone()), constrained: *constrained, added: Vec::new() };
+                let known = Type { made: transaction, base: Some(base.clone()), constrained: *constrained };
                 self.types.insert(name.clone(), known);
             }
             What::AlterDomain { name, adds: true, .. } => {
                 if let Some(known) = self.types.get_mut(name) {
                     known.constrained = true;
                 }
-            }
-            What::EnumValue { name, value, .. } => {
-                let known = Type { made: 0, base: None, constrained: false, added: Vec::new() };
-                self.types.entry(name.clone()).or_insert(known).added.push((value.clone(), transaction));
             }
             What::DropType { names, .. } => names.iter().for_each(|name| _ = self.types.remove(name)),
             _ => {}
@@ -327,7 +333,11 @@ impl Catalog {
                 known.columns.entry(column.clone()).or_default().not_null = true;
             }
         }
+        let target = constraint.target().cloned();
         known.constraints.insert(name, TableConstraint { constraint, valid, added: transaction });
+        if let Some(target) = target {
+            self.pointing.entry(target).or_default().insert(table.to_owned());
+        }
     }
 
     fn alter(&mut self, table: &str, action: &Action, transaction: u32) {
@@ -350,7 +360,8 @@ impl Catalog {
             Action::DropConstraint { constraint, .. } => _ = self.entry(table).constraints.remove(constraint),
             Action::RenameTable { to } => self.rename(table, to),
             Action::SetSchema { schema } => {
-                let to = if schema == "public" { super::tree::bare(table).to_owned() } else { format!("{schema}.{}", super::tree::bare(table)) };
+                let to =
+                    if schema == "public" { super::tree::bare(table).to_owned() } else { format!("{schema}.{}", super::tree::bare(table)) };
                 self.rename(table, &to);
             }
             Action::RenameColumn { column, to } => {
@@ -361,8 +372,10 @@ impl Catalog {
                 for known in known.constraints.values_mut() {
                     rename_in(&mut known.constraint, column, to);
                 }
-                for index in self.indexes.values_mut().filter(|index| index.table == table) {
-                    index.columns.iter_mut().filter(|name| *name == column).for_each(|name| *name = to.clone());
+                for index in known.indexes.clone() {
+                    if let Some(index) = self.indexes.get_mut(&index) {
+                        index.columns.iter_mut().filter(|name| *name == column).for_each(|name| *name = to.clone());
+                    }
                 }
             }
             Action::RenameConstraint { from, to } => {
@@ -390,9 +403,27 @@ impl Catalog {
             _ => to.to_owned(),
         };
         if let Some(table) = self.tables.remove(from) {
+            for index in &table.indexes {
+                if let Some(index) = self.indexes.get_mut(index) {
+                    index.table = to.clone();
+                }
+            }
+            for target in table.constraints.values().filter_map(TableConstraint::target) {
+                self.pointing.entry(target.clone()).or_default().insert(to.clone());
+            }
             self.tables.insert(to.clone(), table);
+            let pointing = self.pointing.remove(from).unwrap_or_default();
+            for name in &pointing {
+                for known in self.tables.get_mut(name).into_iter().flat_map(|table| table.constraints.values_mut()) {
+                    if let ConstraintKind::Foreign { target, .. } = &mut known.constraint.kind
+                        && target == from
+                    {
+                        *target = to.clone();
+                    }
+                }
+            }
+            self.pointing.entry(to.clone()).or_default().extend(pointing);
         }
-        self.indexes.values_mut().filter(|index| index.table == from).for_each(|index| index.table = to.clone());
     }
 }
 

@@ -3,12 +3,13 @@
 use super::catalog::Catalog;
 use super::locks::{self, Touch};
 use super::rules::{self, Context};
-use super::script::{Script, Unreadable, Waiver, read};
+use super::script::{Script, Unreadable, read};
 use super::session::{Session, Timeouts};
 use super::statement::{Action, Constraint, Statement, What, outside_only};
 use super::tree::Name;
 use crate::finding::{Finding, Severity, sort};
 use serde::Serialize;
+use std::collections::HashMap;
 
 /// What the migration is checked for.
 #[derive(Debug, Clone, Copy)]
@@ -75,7 +76,7 @@ impl Report {
 /// # Errors
 /// Every place that is no SQL for PostgreSQL.
 pub fn check(files: &[(String, Vec<u8>)], options: &Options) -> Result<Report, Vec<Unreadable>> {
-    let mut scripts = Vec::new();
+    let mut scripts: Vec<Script> = Vec::new();
     let mut unreadable = Vec::new();
     for (name, bytes) in files {
         match read(name, bytes) {
@@ -86,13 +87,18 @@ pub fn check(files: &[(String, Vec<u8>)], options: &Options) -> Result<Report, V
     if !unreadable.is_empty() {
         return Err(unreadable);
     }
+    Ok(judge(&scripts.iter().collect::<Vec<_>>(), options))
+}
+
+/// Judges what was read.
+pub(super) fn judge(scripts: &[&Script], options: &Options) -> Report {
     let mut run = Run::new(options);
     let mut report = Report { findings: Vec::new(), waived: Vec::new(), effects: Vec::new(), statements: 0, dangerous: false };
     for (file, script) in scripts.iter().enumerate() {
         run.file(file, script);
         report.statements += script.statements.len();
     }
-    run.keys_without_index(&scripts);
+    run.keys_without_index(scripts);
     let mut found: Vec<Vec<(usize, Finding)>> = scripts.iter().map(|_| Vec::new()).collect();
     for (file, index, finding) in run.found {
         found[file].push((index, finding));
@@ -103,7 +109,7 @@ pub fn check(files: &[(String, Vec<u8>)], options: &Options) -> Result<Report, V
     report.effects = run.effects;
     report.dangerous = report.findings.iter().any(|finding| finding.severity <= options.fail_on);
     sort(&mut report.findings);
-    Ok(report)
+    report
 }
 
 struct Run<'a> {
@@ -181,6 +187,12 @@ impl<'a> Run<'a> {
         self.found.extend(context.findings.into_iter().map(|finding| (file, index, finding)));
         self.keys.extend(keys(&statement.what).map(|(table, columns)| (file, index, table, columns)));
         self.session.hold(&touched, statement.line);
+        // An enum that this transaction made may be used at once.
+        if let What::EnumValue { name, value, .. } = &statement.what
+            && self.catalog.type_named(name).is_none_or(|known| known.made != self.session.transaction)
+        {
+            self.session.enum_values.push((name.clone(), value.clone()));
+        }
         self.catalog.apply(&statement.what, self.session.transaction);
         if !touched.is_empty() {
             self.effects.push(Effect {
@@ -194,11 +206,11 @@ impl<'a> Run<'a> {
     }
 
     /// Foreign keys that no index serves when all files have run.
-    fn keys_without_index(&mut self, scripts: &[Script]) {
+    fn keys_without_index(&mut self, scripts: &[&Script]) {
         for (file, index, table, columns) in std::mem::take(&mut self.keys) {
             let there = self.catalog.table(&table).is_some_and(|known| !known.temporary);
             if there && !columns.is_empty() && !self.catalog.has_index_on(&table, &columns) {
-                let script = &scripts[file];
+                let script = scripts[file];
                 let (line, known) = (script.statements[index].line, self.catalog.made_here(&table));
                 self.found.push((file, index, rules::foreign_key_without_index(&script.name, line, &table, &columns, known)));
             }
@@ -234,11 +246,15 @@ fn keys(what: &What) -> impl Iterator<Item = (Name, Vec<Name>)> {
 /// Sorts a file's findings into what counts and what it accepts.
 fn waive(script: &Script, found: Vec<(usize, Finding)>, report: &mut Report) {
     let mut used = vec![false; script.waivers.len()];
+    let mut by_statement: HashMap<usize, Vec<usize>> = HashMap::new();
+    for (at, waiver) in script.waivers.iter().enumerate().filter(|(_, waiver)| !waiver.reason.is_empty()) {
+        by_statement.entry(waiver.statement.unwrap_or(usize::MAX)).or_default().push(at);
+    }
     for (index, finding) in found {
-        let fits = |waiver: &Waiver| waiver.statement == Some(index) && !waiver.reason.is_empty() && waiver.rules.contains(&finding.rule);
+        let waivers = by_statement.get(&index).into_iter().flatten();
+        let waiver = waivers.copied().find(|at| script.waivers[*at].rules.contains(&finding.rule));
         // What the server refuses does not become right by being accepted.
-        let waiver = script.waivers.iter().position(fits).filter(|_| finding.severity != Severity::Critical);
-        match waiver {
+        match waiver.filter(|_| finding.severity != Severity::Critical) {
             Some(at) => {
                 used[at] = true;
                 report.waived.push(Waived { finding, reason: script.waivers[at].reason.clone() });

@@ -132,7 +132,7 @@ pub fn touches(what: &What, catalog: &Catalog, version: u32) -> Touches {
         What::CreateStatistics { table: Some(table) } | What::Comment { table: Some(table) } => {
             t.add(table, Mode::ShareUpdateExclusive);
         }
-        What::Grant { tables } if version >= 18 => tables.iter().for_each(|table| _ = t.add(table, Mode::AccessShare)),
+        What::Grant { tables, .. } if version >= 18 => tables.iter().for_each(|table| _ = t.add(table, Mode::AccessShare)),
         What::AlterDomain { name, scans: true, .. } => {
             catalog.tables_with_type(name).iter().for_each(|table| t.scan(table, Mode::Share));
         }
@@ -170,11 +170,8 @@ fn alter(t: &mut Touches, table: &str, action: &Action, catalog: &Catalog, versi
             let from = catalog.column_type(table, column);
             let plain = using.as_ref().is_none_or(|using| using.plain);
             match change(catalog.base_of(from).as_ref(), &catalog.base_of(Some(to)).unwrap_or_default()) {
-                types::Change::Nothing if plain => _ = t.add(table, strong),
+                types::Change::Nothing if plain && !catalog.is_constrained(to) => _ = t.add(table, strong),
                 _ => t.rewrite(table, strong),
-            }
-            if catalog.is_constrained(to) {
-                t.add(table, strong).scan = true;
             }
         }
         Action::SetExpression { column } => {
@@ -211,7 +208,9 @@ fn alter(t: &mut Touches, table: &str, action: &Action, catalog: &Catalog, versi
                 t.rewrite(table, strong);
             }
         }
-        Action::SetTablespace | Action::SetAccessMethod => t.rewrite(table, strong),
+        // Copied as it is, block by block.
+        Action::SetTablespace => t.add(table, strong).rewrite = true,
+        Action::SetAccessMethod => t.rewrite(table, strong),
         Action::Inherit { parent, add } => {
             t.add(table, strong);
             t.add(parent, if *add { Mode::ShareUpdateExclusive } else { Mode::AccessShare });

@@ -19,6 +19,8 @@ pub mod session;
 mod since;
 pub mod statement;
 mod tree;
+#[cfg(test)]
+mod truth;
 pub mod types;
 mod volatile;
 
@@ -33,4 +35,3 @@ pub(crate) fn short(name: &str) -> String {
 pub(crate) fn volatile_function(name: &str) -> bool {
     volatile::VOLATILE.contains(&tree::bare(name))
 }
-

@@ -29,7 +29,11 @@ pub fn statement(node: &Node) -> What {
             if_exists: has(node, K::IF_EXISTS),
         },
         K::TRUNCATE => What::Truncate {
-            tables: node.descendants().filter(|node| node.kind() == K::TABLE_NAME_REF || node.kind() == K::RELATION_NAME_REF).map(|node| name(&node)).collect(),
+            tables: node
+                .descendants()
+                .filter(|node| node.kind() == K::TABLE_NAME_REF || node.kind() == K::RELATION_NAME_REF)
+                .map(|node| name(&node))
+                .collect(),
             cascade: has(node, K::CASCADE),
         },
         K::CREATE_INDEX => create_index(node),
@@ -64,22 +68,15 @@ pub fn statement(node: &Node) -> What {
         },
         K::REFRESH => What::Refresh { view: named(node, K::VIEW_REF).unwrap_or_default(), concurrently: has(node, K::CONCURRENTLY_KW) },
         K::COPY => copy(node),
-        K::SELECT
-        | K::COMPOUND_SELECT
-        | K::PAREN_SELECT
-        | K::VALUES
-        | K::TABLE
-        | K::INSERT
-        | K::UPDATE
-        | K::DELETE
-        | K::MERGE => dml(node),
+        K::SELECT | K::COMPOUND_SELECT | K::PAREN_SELECT | K::VALUES | K::TABLE | K::INSERT | K::UPDATE | K::DELETE | K::MERGE => dml(node),
         K::EXPLAIN => match (has(node, K::EXPLAIN_ANALYZE), node.children().find(|child| child.kind() != K::EXPLAIN_ANALYZE)) {
             (true, Some(inner)) => statement(&inner),
             _ => What::Other,
         },
         K::LOCK => lock(node),
         K::VACUUM => What::Vacuum {
-            full: has(node, K::FULL_KW) || children_below(node, K::VACUUM_OPTION).any(|option| text(&option, 40).eq_ignore_ascii_case("full")),
+            full: has(node, K::FULL_KW)
+                || children_below(node, K::VACUUM_OPTION).any(|option| text(&option, 40).eq_ignore_ascii_case("full")),
             tables: tables_below(node),
         },
         K::CLUSTER => What::Cluster { table: named(node, K::TABLE_NAME_REF).or_else(|| tables_below(node).pop()) },
@@ -104,10 +101,13 @@ fn objects(node: &Node) -> What {
         K::CREATE_POLICY => attachment("policy", Change::Create, node),
         K::ALTER_POLICY => attachment("policy", Change::Alter, node),
         K::DROP_POLICY => attachment("policy", Change::Drop, node),
-        K::CREATE_STATISTICS => What::CreateStatistics { table: child(node, K::FROM_TABLE).and_then(|from| named(&from, K::TABLE_NAME_REF)) },
+        K::CREATE_STATISTICS => {
+            What::CreateStatistics { table: child(node, K::FROM_TABLE).and_then(|from| named(&from, K::TABLE_NAME_REF)) }
+        }
         K::COMMENT_ON => What::Comment { table: commented(node) },
         K::GRANT | K::REVOKE => {
-            What::Grant { tables: below(node, K::PRIVILEGE_DEFAULT).map(|object| all_named(&object, K::RELATION_NAME_REF)).unwrap_or_default() }
+            let tables = below(node, K::PRIVILEGE_DEFAULT).map(|object| all_named(&object, K::RELATION_NAME_REF)).unwrap_or_default();
+            What::Grant { tables, revoke: node.kind() == K::REVOKE }
         }
         K::CREATE_TYPE => match child(node, K::ENUM_TYPE) {
             Some(values) => What::CreateEnum { name: named(node, K::TYPE_NAME).unwrap_or_default(), values: literals(&values) },
@@ -124,7 +124,9 @@ fn objects(node: &Node) -> What {
             let not_null = has(node, K::SET_NOT_NULL);
             What::AlterDomain {
                 name: named(node, K::DOMAIN_REF).unwrap_or_default(),
-                scans: not_null || has(node, K::VALIDATE_CONSTRAINT) || added.as_ref().is_some_and(|added| below(added, K::NOT_VALID).is_none()),
+                scans: not_null
+                    || has(node, K::VALIDATE_CONSTRAINT)
+                    || added.as_ref().is_some_and(|added| below(added, K::NOT_VALID).is_none()),
                 adds: not_null || added.is_some(),
             }
         }
@@ -139,7 +141,9 @@ fn objects(node: &Node) -> What {
         K::DROP_OWNED => What::Drop { noun: "objects of a role", names: Vec::new(), cascade },
         K::CREATE_FUNCTION | K::CREATE_PROCEDURE => What::CreateFunction {
             name: named(node, K::FUNCTION_NAME).or_else(|| named(node, K::PROCEDURE_NAME)).unwrap_or_default(),
+            replace: has(node, K::OR_REPLACE),
         },
+        K::ALTER_SEQUENCE => What::AlterSequence { name: named(node, K::SEQUENCE_REF).unwrap_or_default() },
         K::CREATE_EXTENSION => What::Extension { name: named(node, K::EXTENSION).unwrap_or_default(), change: Change::Create },
         K::ALTER_EXTENSION => What::Extension { name: named(node, K::EXTENSION_REF).unwrap_or_default(), change: Change::Alter },
         K::DROP_EXTENSION => What::Extension { name: named(node, K::EXTENSION_REF).unwrap_or_default(), change: Change::Drop },
@@ -204,7 +208,7 @@ pub fn literals(node: &Node) -> Vec<String> {
 
 fn signatures(node: &Node) -> Vec<Name> {
     let named = |kind| children_below(node, kind).map(|node| name(&node)).collect::<Vec<_>>();
-    [K::FUNCTION_NAME_REF, K::PROCEDURE_NAME_REF, K::ROUTINE_NAME_REF, K::AGGREGATE_NAME_REF]
+    [K::FUNCTION_NAME_REF, K::PROCEDURE_NAME_REF, K::ROUTINE_NAME_REF, K::AGGREGATE_NAME]
         .into_iter()
         .map(named)
         .find(|names| !names.is_empty())
@@ -308,9 +312,9 @@ fn dml(node: &Node) -> What {
     let mut writes = Vec::new();
     for part in node.descendants() {
         if let Some(verb) = verb(part.kind()) {
-            let target = part.children().find(|child| {
-                matches!(child.kind(), K::RELATION_NAME | K::RELATION_NAME_REF | K::TABLE_RELATION_NAME | K::TABLE_NAME_REF)
-            });
+            let target = part
+                .children()
+                .find(|child| matches!(child.kind(), K::RELATION_NAME | K::RELATION_NAME_REF | K::TABLE_RELATION_NAME | K::TABLE_NAME_REF));
             writes.extend(target.map(|target| (name(&target), verb)));
         }
     }
@@ -333,8 +337,11 @@ fn set_config(node: &Node) -> Option<What> {
     if called != "set_config" && called != "pg_catalog.set_config" {
         return None;
     }
-    let arguments: Vec<String> =
-        child(&call, K::ARG_LIST)?.children().filter(|child| child.kind() == K::ARG).map(|argument| literal(&text(&argument, 60))).collect();
+    let arguments: Vec<String> = child(&call, K::ARG_LIST)?
+        .children()
+        .filter(|child| child.kind() == K::ARG)
+        .map(|argument| literal(&text(&argument, 60)))
+        .collect();
     let [name, value, local] = arguments.as_slice() else { return None };
     Some(What::Set { name: name.to_lowercase(), value: Some(value.clone()), local: local.eq_ignore_ascii_case("true") || local == "t" })
 }

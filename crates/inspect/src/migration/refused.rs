@@ -2,10 +2,13 @@
 //!
 //! Each was tried on real servers; the pairs are in `tests/migration/refused.sql`.
 
-use super::tree::{K, Node, child, has, text};
+use super::tree::{K, Node, child, has, name, text};
 
 /// (byte offset, what was expected) for each such place of a statement.
 pub fn in_statement(statement: &Node) -> Vec<(usize, String)> {
+    if statement.kind() == K::UPDATE {
+        return set_twice(statement).into_iter().collect();
+    }
     if !matches!(statement.kind(), K::CREATE_TABLE | K::ALTER_TABLE | K::CREATE_INDEX | K::CREATE_FOREIGN_TABLE) {
         return Vec::new();
     }
@@ -34,4 +37,18 @@ fn in_node(node: &Node) -> Option<String> {
         }
         _ => None,
     }
+}
+
+/// `UPDATE t SET a = 1, a = 2`. Parts of a column (`a[1]`, `a.b`) may be set apart from each other.
+fn set_twice(update: &Node) -> Option<(usize, String)> {
+    let list = child(update, K::SET_CLAUSE).and_then(|set| child(&set, K::SET_COLUMN_LIST))?;
+    let mut seen = Vec::new();
+    for target in list.children().filter_map(|column| child(&column, K::COLUMN_TARGET)).filter(|target| target.children().count() == 1) {
+        let column = name(&target);
+        if seen.contains(&column) {
+            return Some((usize::from(target.text_range().start()), format!("expected one assignment to {column}, found two")));
+        }
+        seen.push(column);
+    }
+    None
 }

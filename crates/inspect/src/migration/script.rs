@@ -80,8 +80,7 @@ pub fn read(name: &str, bytes: &[u8]) -> Result<Script, Vec<Unreadable>> {
         errors.dedup_by_key(|(offset, _)| *offset);
         return Err(errors.into_iter().map(|(offset, message)| place(offset, message)).collect());
     }
-    let statements: Vec<Statement> =
-        root.children().filter(|node| node.kind() != K::EMPTY_STMT).map(|node| one(&node, &lines)).collect();
+    let statements: Vec<Statement> = root.children().filter(|node| node.kind() != K::EMPTY_STMT).map(|node| one(&node, &lines)).collect();
     let waivers = if source.contains("holdpoint:allow") { waivers(&root, &lines, &statements) } else { Vec::new() };
     Ok(Script { name: name.to_owned(), statements, waivers })
 }
@@ -122,7 +121,7 @@ fn walk(node: &Node, statement: &mut Statement) {
                 K::IDENT if token.text().len() > 63 && token.text().trim_matches('"').len() > 63 => {
                     statement.too_long.push(token.text().to_owned());
                 }
-                K::INT_NUMBER | K::FLOAT_NUMBER => {
+                K::INT_NUMBER | K::NUMERIC_NUMBER => {
                     if let Some(need) = since::number(token.text())
                         && !statement.needs.contains(&need)
                     {

@@ -24,7 +24,11 @@ pub struct Session {
     /// Whether the open one is an explicit BEGIN of the file, and its line.
     pub begun: Option<u32>,
     /// Locks held, with the line that took them.
-    pub held: BTreeMap<Name, Held>,
+    held: BTreeMap<Name, Held>,
+    /// The strongest of them, and the strongest on another table: asked for at every statement.
+    strongest: [Option<(Name, Held)>; 2],
+    /// Values that this transaction added to enums which were there before: (enum, value).
+    pub enum_values: Vec<(Name, String)>,
     /// What was said once already in this transaction.
     pub said: Vec<&'static str>,
 }
@@ -52,6 +56,8 @@ impl Session {
         self.open = false;
         self.begun = None;
         self.held.clear();
+        self.strongest = [None, None];
+        self.enum_values.clear();
         self.local.clear();
         self.said.clear();
     }
@@ -92,7 +98,32 @@ impl Session {
             if touch.lock > held.mode {
                 *held = Held { mode: touch.lock, line };
             }
+            let held = *held;
+            self.rank(&touch.table, held);
         }
+    }
+    fn rank(&mut self, table: &str, held: Held) {
+        let new = Some((table.to_owned(), held));
+        let [first, second] = &mut self.strongest;
+        match first {
+            Some((name, known)) if name == table => *known = held,
+            Some((_, known)) if known.mode >= held.mode => {
+                if second.as_ref().is_none_or(|(_, known)| known.mode < held.mode) {
+                    *second = new;
+                }
+            }
+            _ => {
+                *second = first.take();
+                *first = new;
+            }
+        }
+    }
+    pub fn held(&self, table: &str) -> Option<Held> {
+        self.held.get(table).copied()
+    }
+    /// The strongest lock held on any table but that one.
+    pub fn strongest_held(&self, but: Option<&str>) -> Option<&(Name, Held)> {
+        self.strongest.iter().flatten().find(|(table, _)| but != Some(table.as_str()))
     }
     /// True the first time in this transaction.
     pub fn once(&mut self, what: &'static str) -> bool {

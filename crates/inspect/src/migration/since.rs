@@ -12,8 +12,8 @@ pub fn node(node: &Node) -> Option<(&'static str, u32)> {
         K::DETACH_FINALIZE => ("DETACH PARTITION … FINALIZE", 14),
         K::SET_COMPRESSION => ("SET COMPRESSION", 14),
         K::COMPRESSION_METHOD => ("COMPRESSION of a column", 14),
-        K::BEGIN_FUNC_OPTION_LIST => ("function body BEGIN ATOMIC", 14),
-        K::RETURN_FUNC_OPTION => ("function body RETURN", 14),
+        K::ATOMIC_BODY => ("function body BEGIN ATOMIC", 14),
+        K::RETURN_STMT => ("function body RETURN", 14),
         K::CREATE_TRIGGER if has(node, K::OR_REPLACE) => ("CREATE OR REPLACE TRIGGER", 14),
         K::NULLS_NOT_DISTINCT => ("NULLS NOT DISTINCT", 15),
         K::MERGE if child(node, K::RETURNING_CLAUSE).is_some() => ("MERGE … RETURNING", 17),
@@ -22,7 +22,9 @@ pub fn node(node: &Node) -> Option<(&'static str, u32)> {
         K::SET_ACCESS_METHOD => ("ALTER TABLE … SET ACCESS METHOD", 15),
         K::ATTRIBUTE_NAME if text(node, 40).eq_ignore_ascii_case("security_invoker") => ("views with security_invoker", 15),
         K::CREATE_STATISTICS if child(node, K::STATISTICS).is_none() => ("CREATE STATISTICS without a name", 16),
-        K::REINDEX_TARGET_DATABASE | K::REINDEX_TARGET_SYSTEM if node.children().next().is_none() => ("REINDEX DATABASE without a name", 16),
+        K::REINDEX_TARGET_DATABASE | K::REINDEX_TARGET_SYSTEM if node.children().next().is_none() => {
+            ("REINDEX DATABASE without a name", 16)
+        }
         K::JSON_OBJECT_FN | K::JSON_ARRAY_FN | K::JSON_OBJECT_AGG_FN | K::JSON_ARRAY_AGG_FN => ("SQL/JSON constructors", 16),
         K::JSON_TABLE | K::JSON_EXISTS_FN | K::JSON_QUERY_FN | K::JSON_VALUE_FN | K::JSON_SCALAR_FN | K::JSON_SERIALIZE_FN | K::JSON_FN => {
             ("SQL/JSON query functions", 17)
@@ -48,7 +50,8 @@ pub fn node(node: &Node) -> Option<(&'static str, u32)> {
 
 /// Numbers with `_`, and in another base than ten.
 pub fn number(text: &str) -> Option<(&'static str, u32)> {
-    let other_base = text.len() > 2 && text.starts_with('0') && text.as_bytes()[1].is_ascii_alphabetic() && !text[1..].starts_with(['e', 'E']);
+    let other_base =
+        text.len() > 2 && text.starts_with('0') && text.as_bytes()[1].is_ascii_alphabetic() && !text[1..].starts_with(['e', 'E']);
     (text.contains('_') || other_base).then_some(("numbers such as 1_000 and 0xff", 16))
 }
 

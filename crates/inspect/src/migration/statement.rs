@@ -104,6 +104,7 @@ pub enum What {
     },
     Grant {
         tables: Vec<Name>,
+        revoke: bool,
     },
     CreateEnum {
         name: Name,
@@ -169,6 +170,10 @@ pub enum What {
         what: &'static str,
     },
     CreateFunction {
+        name: Name,
+        replace: bool,
+    },
+    AlterSequence {
         name: Name,
     },
     Extension {
@@ -274,12 +279,23 @@ pub struct Column {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ConstraintKind {
     /// The expression, and the columns of `x IS NOT NULL AND …` where it is nothing else.
-    Check { text: String, not_null: Vec<Name>, columns: Vec<Name> },
+    Check {
+        text: String,
+        not_null: Vec<Name>,
+        columns: Vec<Name>,
+    },
     NotNull,
-    Foreign { target: Name, rest: String },
+    Foreign {
+        target: Name,
+        rest: String,
+    },
     /// The index that carries it, where it is USING INDEX.
-    Unique { index: Option<Name> },
-    Primary { index: Option<Name> },
+    Unique {
+        index: Option<Name>,
+    },
+    Primary {
+        index: Option<Name>,
+    },
     Exclude,
 }
 
@@ -307,12 +323,27 @@ impl Constraint {
 #[derive(Debug)]
 pub enum Action {
     AddColumn(Column),
-    DropColumn { column: Name, cascade: bool },
-    SetDefault { column: Name },
-    SetNotNull { column: Name },
-    DropNotNull { column: Name },
-    SetType { column: Name, to: SqlType, using: Option<Using> },
-    SetExpression { column: Name },
+    DropColumn {
+        column: Name,
+        cascade: bool,
+    },
+    SetDefault {
+        column: Name,
+    },
+    SetNotNull {
+        column: Name,
+    },
+    DropNotNull {
+        column: Name,
+    },
+    SetType {
+        column: Name,
+        to: SqlType,
+        using: Option<Using>,
+    },
+    SetExpression {
+        column: Name,
+    },
     /// ADD, SET, DROP of identity, DROP EXPRESSION.
     Identity,
     /// SET STATISTICS, SET (…) of a column.
@@ -320,15 +351,32 @@ pub enum Action {
     /// SET STORAGE, SET COMPRESSION.
     ColumnStorage,
     AddConstraint(Constraint),
-    Validate { constraint: Name },
-    DropConstraint { constraint: Name, cascade: bool },
+    Validate {
+        constraint: Name,
+    },
+    DropConstraint {
+        constraint: Name,
+        cascade: bool,
+    },
     AlterConstraint,
-    RenameTable { to: Name },
-    RenameColumn { column: Name, to: Name },
-    RenameConstraint { from: Name, to: Name },
-    SetSchema { schema: Name },
+    RenameTable {
+        to: Name,
+    },
+    RenameColumn {
+        column: Name,
+        to: Name,
+    },
+    RenameConstraint {
+        from: Name,
+        to: Name,
+    },
+    SetSchema {
+        schema: Name,
+    },
     Owner,
-    SetLogged { logged: bool },
+    SetLogged {
+        logged: bool,
+    },
     SetTablespace,
     SetAccessMethod,
     /// SET (…) and RESET (…) of the table.
@@ -340,9 +388,20 @@ pub enum Action {
     Trigger,
     /// ENABLE and DISABLE RULE.
     Rule,
-    Inherit { parent: Name, add: bool },
-    Attach { partition: Name, default: bool, bounds: String },
-    Detach { partition: Name, concurrently: bool, finalize: bool },
+    Inherit {
+        parent: Name,
+        add: bool,
+    },
+    Attach {
+        partition: Name,
+        default: bool,
+        bounds: String,
+    },
+    Detach {
+        partition: Name,
+        concurrently: bool,
+        finalize: bool,
+    },
     /// OF type, OPTIONS of foreign tables and what is newer than this list: the strongest lock is assumed.
     Other,
 }

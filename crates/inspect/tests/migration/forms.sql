@@ -1,5 +1,6 @@
 -- One statement a form, tried on real servers after setup.sql. `-- form NAME` opens each; `since N` is the first version
--- whose grammar has it, `alone` marks what no transaction may hold, `empty` marks what needs tables without rows.
+-- whose grammar has it, `alone` marks what no transaction may hold, `empty` what needs tables without rows, `rows` what reads
+-- rows because it asks for them.
 
 -- form add-column
 ALTER TABLE t ADD COLUMN n int;
@@ -31,16 +32,24 @@ ALTER TABLE t ADD COLUMN n int REFERENCES r (id);
 ALTER TABLE t ADD COLUMN n int DEFAULT 1 REFERENCES r (id);
 -- form add-column-domain
 ALTER TABLE t ADD COLUMN n positive;
+-- form add-column-constrained-domain
+ALTER TABLE t ADD COLUMN n checked;
 -- form add-column-not-null empty
 ALTER TABLE t ADD COLUMN n int NOT NULL;
 -- form drop-column
 ALTER TABLE t DROP COLUMN b;
+-- form drop-column-foreign-key
+ALTER TABLE k DROP COLUMN tid;
 -- form set-default
 ALTER TABLE t ALTER COLUMN a SET DEFAULT 5;
 -- form drop-default
 ALTER TABLE t ALTER COLUMN f DROP DEFAULT;
 -- form set-not-null
 ALTER TABLE t ALTER COLUMN a SET NOT NULL;
+-- form set-not-null-proved
+ALTER TABLE t ALTER COLUMN s SET NOT NULL;
+-- form set-not-null-not-proved
+ALTER TABLE t ALTER COLUMN ck SET NOT NULL;
 -- form drop-not-null
 ALTER TABLE t ALTER COLUMN f DROP NOT NULL;
 -- form set-statistics
@@ -96,7 +105,9 @@ ALTER TABLE t ALTER COLUMN bits TYPE varbit(16);
 -- form type-domain-base
 ALTER TABLE t ALTER COLUMN p TYPE int;
 -- form type-int-domain
-ALTER TABLE t ALTER COLUMN a TYPE positive;
+ALTER TABLE t ALTER COLUMN rid TYPE positive;
+-- form type-int-checked-domain
+ALTER TABLE t ALTER COLUMN rid TYPE checked;
 -- form type-using
 ALTER TABLE t ALTER COLUMN b TYPE int USING length(b);
 -- form type-same-using
@@ -129,6 +140,10 @@ ALTER TABLE t ADD CONSTRAINT x UNIQUE (a);
 ALTER TABLE t ADD CONSTRAINT x UNIQUE USING INDEX t_a_unique;
 -- form add-primary-key
 ALTER TABLE loose ADD PRIMARY KEY (id);
+-- form add-primary-key-using-index
+ALTER TABLE keyed ADD PRIMARY KEY USING INDEX keyed_id;
+-- form add-primary-key-using-index-null
+ALTER TABLE keyed ADD PRIMARY KEY USING INDEX keyed_maybe;
 -- form add-exclusion
 ALTER TABLE loose ADD CONSTRAINT x EXCLUDE USING btree (id WITH =);
 -- form drop-check
@@ -152,7 +167,7 @@ ALTER TABLE u SET LOGGED;
 -- form set-unlogged
 ALTER TABLE loose SET UNLOGGED;
 -- form set-tablespace
-ALTER TABLE t SET TABLESPACE pg_default;
+ALTER TABLE t SET TABLESPACE elsewhere;
 -- form set-storage-parameter
 ALTER TABLE t SET (fillfactor = 70);
 -- form set-autovacuum-parameter
@@ -171,6 +186,8 @@ ALTER TABLE t DISABLE TRIGGER t_touch;
 ALTER TABLE t DISABLE RULE t_rule;
 -- form inherit
 ALTER TABLE loose INHERIT parent;
+-- form no-inherit
+ALTER TABLE child NO INHERIT parent;
 -- form attach-partition
 ALTER TABLE part ATTACH PARTITION loose FOR VALUES FROM (2000) TO (3000);
 -- form attach-partition-checked
@@ -195,6 +212,8 @@ REINDEX INDEX t_a;
 REINDEX TABLE t;
 -- form reindex-table-concurrently alone
 REINDEX TABLE CONCURRENTLY t;
+-- form alter-table-two
+ALTER TABLE t ADD COLUMN n int, VALIDATE CONSTRAINT t_ck_set;
 -- form alter-index-rename
 ALTER INDEX t_a RENAME TO x;
 -- form alter-index-set
@@ -209,8 +228,10 @@ CREATE TABLE n (LIKE t INCLUDING ALL);
 CREATE TABLE n (x int) INHERITS (parent);
 -- form create-partition
 CREATE TABLE n PARTITION OF part FOR VALUES FROM (5000) TO (6000);
--- form create-table-as
+-- form create-table-as rows
 CREATE TABLE n AS SELECT * FROM t;
+-- form drop-table-referencing
+DROP TABLE k;
 -- form drop-table
 DROP TABLE loose;
 -- form drop-table-cascade
@@ -225,11 +246,11 @@ TRUNCATE r CASCADE;
 CREATE VIEW n AS SELECT id FROM t;
 -- form drop-view
 DROP VIEW view_t;
--- form create-materialized-view
+-- form create-materialized-view rows
 CREATE MATERIALIZED VIEW n AS SELECT id FROM t;
--- form refresh-materialized-view
+-- form refresh-materialized-view rows
 REFRESH MATERIALIZED VIEW mat;
--- form refresh-materialized-view-concurrently
+-- form refresh-materialized-view-concurrently rows
 REFRESH MATERIALIZED VIEW CONCURRENTLY mat;
 -- form drop-materialized-view
 DROP MATERIALIZED VIEW mat;
@@ -265,13 +286,13 @@ ALTER DOMAIN positive ADD CONSTRAINT x CHECK (VALUE > 0);
 ALTER DOMAIN positive ADD CONSTRAINT x CHECK (VALUE > 0) NOT VALID;
 -- form lock-table
 LOCK TABLE t IN EXCLUSIVE MODE;
--- form update-all
+-- form update-all rows
 UPDATE t SET b = 'x';
--- form delete-all
+-- form delete-all rows
 DELETE FROM loose;
--- form insert
+-- form insert rows
 INSERT INTO loose VALUES (1, 'x');
--- form select
+-- form select rows
 SELECT count(*) FROM t;
 -- form vacuum alone
 VACUUM t;
@@ -279,5 +300,5 @@ VACUUM t;
 VACUUM FULL t;
 -- form cluster
 CLUSTER t USING t_a;
--- form analyze
+-- form analyze rows
 ANALYZE t;

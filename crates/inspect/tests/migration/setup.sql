@@ -1,12 +1,15 @@
 -- What every form of forms.sql meets: tables with rows, keys between them, a partitioned table, a view of each kind.
 CREATE TYPE mood AS ENUM ('sad', 'ok');
 CREATE DOMAIN positive AS int;
+CREATE DOMAIN checked AS int CHECK (VALUE > 0);
 CREATE TABLE r (id int PRIMARY KEY, v text);
 CREATE TABLE t (
     id int PRIMARY KEY, a int, b text, c varchar(20), d numeric(10, 2), e timestamp, f int NOT NULL DEFAULT 0, g char(5),
     h timestamptz, m mood, rid int, p positive, ip inet, bits varbit(8), s varchar, iv interval, jb jsonb, ck int,
-    CONSTRAINT t_ck_set CHECK (ck IS NOT NULL) NOT VALID, CONSTRAINT t_f_small CHECK (f < 1000000)
+    CONSTRAINT t_f_small CHECK (f < 1000000)
 );
+-- With CREATE TABLE itself, NOT VALID would mean nothing: there are no rows.
+ALTER TABLE t ADD CONSTRAINT t_ck_set CHECK (ck IS NOT NULL) NOT VALID, ADD CONSTRAINT t_s_set CHECK (s IS NOT NULL);
 CREATE INDEX t_a ON t (a);
 CREATE UNIQUE INDEX t_f_unique ON t (f, id);
 CREATE UNIQUE INDEX t_a_unique ON t (a);
@@ -18,6 +21,10 @@ CREATE TABLE loose (id int NOT NULL, v text);
 CREATE TABLE loose_checked (id int NOT NULL, v text, CHECK (id >= 3000 AND id < 4000));
 CREATE UNLOGGED TABLE u (id int);
 CREATE TABLE parent (id int NOT NULL, v text);
+CREATE TABLE child (more int) INHERITS (parent);
+CREATE TABLE keyed (id int NOT NULL, maybe int);
+CREATE UNIQUE INDEX keyed_id ON keyed (id);
+CREATE UNIQUE INDEX keyed_maybe ON keyed (maybe);
 CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
 CREATE TRIGGER t_touch BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION touch();
 CREATE RULE t_rule AS ON UPDATE TO t DO ALSO NOTHING;
@@ -32,6 +39,7 @@ INSERT INTO k (id, tid, rid) SELECT n, n, n FROM generate_series(1, 200) n;
 INSERT INTO part SELECT n, 'v' FROM generate_series(1, 200) n;
 INSERT INTO loose SELECT n, 'v' FROM generate_series(2001, 2200) n;
 INSERT INTO loose_checked SELECT n, 'v' FROM generate_series(3001, 3200) n;
+INSERT INTO keyed SELECT n, n FROM generate_series(1, 200) n;
 INSERT INTO u SELECT n FROM generate_series(1, 200) n;
 CREATE MATERIALIZED VIEW mat AS SELECT id, a FROM t;
 CREATE UNIQUE INDEX mat_id ON mat (id);

@@ -61,9 +61,8 @@ fn rewriting(context: &mut Context<'_>, table: &str, column: &Column) {
     let (rule, message, fix) = match (&column.default, column.generated) {
         (_, Some(Generated::Identity)) => ("identity-column-rewrite", format!("{name} is an identity column: {shut}."), numbered),
         (_, Some(Generated::Stored)) => {
-            let mut fix = format!(
-                "ALTER TABLE {table} ADD COLUMN {name} {ty};\n-- fill it by a trigger for new rows and in batches for old ones"
-            );
+            let mut fix =
+                format!("ALTER TABLE {table} ADD COLUMN {name} {ty};\n-- fill it by a trigger for new rows and in batches for old ones");
             if context.options.postgres >= 18 {
                 fix = format!("-- computed when it is read:\nALTER TABLE {table} ADD COLUMN {name} {ty} GENERATED ALWAYS AS (…) VIRTUAL;");
             }
@@ -81,7 +80,9 @@ fn rewriting(context: &mut Context<'_>, table: &str, column: &Column) {
         _ => (
             "constrained-domain-rewrite",
             format!("{ty} is a domain with constraints: {shut}."),
-            format!("ALTER TABLE {table} ADD COLUMN {name} BASE_TYPE;\n-- with the domain's CHECK as a NOT VALID constraint that is validated later"),
+            format!(
+                "ALTER TABLE {table} ADD COLUMN {name} BASE_TYPE;\n-- with the domain's CHECK as a NOT VALID constraint that is validated later"
+            ),
         ),
     };
     context.push(context.about(rule, Severity::High, table, message).mended_by(fix));
@@ -148,7 +149,11 @@ fn set_type(context: &mut Context<'_>, table: &str, column: &str, to: &SqlType, 
         "ALTER TABLE {table} ADD COLUMN {column}_new {new};\n-- keep both in step by a trigger, fill {column}_new in batches, then let readers and writers move over, and drop {column}"
     );
     let computed = using.filter(|using| !using.plain);
+    let checked = context.catalog.is_constrained(to);
     let message = match (changed, computed) {
+        (Change::Nothing, None) if checked => {
+            format!("{new} is a domain with constraints: every row of {table} is written anew while nobody can read or write it.")
+        }
         (_, Some(using)) => format!("{} computes every row of {table} anew while nobody can read or write it.", using.text),
         (Change::Nothing, None) => {
             let message = format!("{column} becomes {new}; the rows stay as they are, but programs that run now meet another type.");

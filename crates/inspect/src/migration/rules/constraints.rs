@@ -26,7 +26,8 @@ pub fn add(context: &mut Context<'_>, table: &str, constraint: &Constraint) {
             context.push(context.about("not-null-constraint-scan", Severity::High, table, message).mended_by(two_steps));
         }
         ConstraintKind::Foreign { target, .. } if checked => {
-            let message = format!("This foreign key is looked up for every row of {table} while neither {table} nor {target} can be written.");
+            let message =
+                format!("This foreign key is looked up for every row of {table} while neither {table} nor {target} can be written.");
             let finding = context.about("foreign-key-scan", Severity::High, table, message);
             context.push(finding.with("also_locks", format!("SHARE ROW EXCLUSIVE on {target}")).mended_by(two_steps));
         }
@@ -51,7 +52,9 @@ pub fn add(context: &mut Context<'_>, table: &str, constraint: &Constraint) {
             let message = format!(
                 "The index of this exclusion constraint is built while nobody can read or write {table}; there is no way to add one to a large table in use."
             );
-            let fix = format!("Make a new table with the constraint, copy the rows, and let the program move over; or accept a window in which {table} stands still.");
+            let fix = format!(
+                "Make a new table with the constraint, copy the rows, and let the program move over; or accept a window in which {table} stands still."
+            );
             context.push(context.about("exclusion-constraint-blocks", Severity::High, table, message).mended_by(fix));
         }
         _ => {}
@@ -88,7 +91,7 @@ pub fn validate(context: &mut Context<'_>, table: &str, constraint: &str) {
         context.push(context.about("validate-in-same-transaction", Severity::High, table, message).mended_by(alone));
         return;
     }
-    let held = context.session.held.get(table).map(|held| held.mode);
+    let held = context.session.held(table).map(|held| held.mode);
     let lock = touch.lock.max(held.unwrap_or(Mode::AccessShare));
     if lock > Mode::ShareUpdateExclusive {
         // How many rows there are is this migration's own doing where it made the table.
@@ -112,7 +115,9 @@ pub fn attach(context: &mut Context<'_>, table: &str, partition: &str) {
     let scanned: Vec<String> = context.touched.iter().filter(|touch| touch.scan).map(|touch| touch.table.clone()).collect();
     for name in scanned {
         let message = if name == partition {
-            format!("Every row of {name} is read to see that it fits, while nobody can read or write {name}: no valid CHECK over the partition key is known.")
+            format!(
+                "Every row of {name} is read to see that it fits, while nobody can read or write {name}: no valid CHECK over the partition key is known."
+            )
         } else {
             format!("Every row of the default partition {name} is read, while nobody can read or write {name}.")
         };

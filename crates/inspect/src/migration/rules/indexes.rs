@@ -20,9 +20,7 @@ pub fn create(context: &mut Context<'_>, index: &CreateIndex) {
             context.push(context.about("concurrent-index-on-partitioned", Severity::Critical, table, message).mended_by(fix));
         }
         if index.if_not_exists {
-            let message = format!(
-                "If an earlier try broke off, an invalid index {name} is left, and IF NOT EXISTS takes it for done."
-            );
+            let message = format!("If an earlier try broke off, an invalid index {name} is left, and IF NOT EXISTS takes it for done.");
             let fix = format!("DROP INDEX CONCURRENTLY IF EXISTS {name};\nCREATE {unique}INDEX CONCURRENTLY {name} {};", index.rest);
             context.push(context.about("note", Severity::Low, table, message).mended_by(fix));
         }
@@ -58,7 +56,8 @@ pub fn reindex(context: &mut Context<'_>, target: ReindexTarget, name: Option<&s
     if !context.in_use(&table) {
         return;
     }
-    let message = format!("REINDEX without CONCURRENTLY: {table} cannot be written, and reads that want the index wait, until it is built.");
+    let message =
+        format!("REINDEX without CONCURRENTLY: {table} cannot be written, and reads that want the index wait, until it is built.");
     let fix = format!("-- outside of a transaction:\nREINDEX {word} CONCURRENTLY {what};");
     context.push(context.about("reindex-not-concurrent", Severity::High, &table, message).mended_by(fix));
 }

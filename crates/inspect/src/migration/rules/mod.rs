@@ -4,12 +4,17 @@
 //! migration made. Renames, drops and new duties break the program that runs now, which cannot know a table or column that
 //! this migration makes: there they are `low`.
 
+mod behaviour;
 mod columns;
 mod constraints;
 mod indexes;
+#[cfg(test)]
+mod peers;
 mod removal;
 mod rows;
 mod shapes;
+#[cfg(test)]
+mod tests;
 mod transactions;
 
 use super::catalog::Catalog;
@@ -21,7 +26,7 @@ use super::statement::{Action, Statement, What};
 use crate::finding::{Finding, Severity};
 
 /// (name, severity where the table is in use, what it is about).
-pub const RULES: [(&str, Severity, &str); 66] = [
+pub const RULES: [(&str, Severity, &str); 67] = [
     // What the server refuses: these cannot be waived.
     ("syntax-too-new", Severity::Critical, "grammar that the target version does not have"),
     ("not-in-transaction", Severity::Critical, "a statement that no transaction block may hold stands in one"),
@@ -81,6 +86,7 @@ pub const RULES: [(&str, Severity, &str); 66] = [
     ("truncate", Severity::High, "all rows go"),
     ("rename", Severity::High, "the running program asks for the old name"),
     ("type-altered", Severity::High, "an enum value or a type that the running program uses changes its name"),
+    ("behaviour-change", Severity::Low, "the running program, or the one rolled back to, gets other answers or other refusals"),
     ("type-change-clients", Severity::Low, "the running program meets another type"),
     ("not-null-without-default", Severity::High, "a new column without default that must not be NULL"),
     ("delete-without-where", Severity::High, "DELETE of all rows"),
@@ -138,10 +144,9 @@ impl Context<'_> {
     fn for_readers(&self, table: &str, severity: Severity) -> Severity {
         if self.catalog.made_here(table) { Severity::Low } else { severity }
     }
-    /// The strongest lock that this transaction holds from earlier statements on other tables than `table`, or on any.
+    /// The strongest lock that this transaction holds from earlier statements, on other tables than `but`.
     fn strongest_held(&self, but: Option<&str>) -> Option<(String, Mode, u32)> {
-        let others = self.session.held.iter().filter(|(table, _)| but != Some(table.as_str()));
-        others.max_by_key(|(_, held)| held.mode).map(|(table, held)| (table.clone(), held.mode, held.line))
+        self.session.strongest_held(but).map(|(table, held)| (table.clone(), held.mode, held.line))
     }
 }
 
@@ -153,6 +158,7 @@ pub fn judge(context: &mut Context<'_>) {
     match &statement.what {
         What::AlterTable { table, actions } => {
             for action in actions {
+                behaviour::action(context, table, action);
                 match action {
                     Action::AddConstraint(constraint) => constraints::add(context, table, constraint),
                     Action::Validate { constraint } => constraints::validate(context, table, constraint),
@@ -170,6 +176,7 @@ pub fn judge(context: &mut Context<'_>) {
         What::Refresh { view, concurrently } => indexes::refresh(context, view, *concurrently),
         _ => {
             removal::judge(context);
+            behaviour::judge(context);
             rows::judge(context);
             shapes::judge(context);
         }

@@ -39,7 +39,8 @@ pub fn action(context: &mut Context<'_>, table: &str, action: &Action) {
         }
         Action::SetSchema { schema } => {
             let message = format!("{table} moves to {schema}: the program that runs now asks for {table} and fails.");
-            let fix = format!("Leave a view in the old place: CREATE VIEW {table} AS SELECT * FROM {schema}.{};", crate::migration::short(table));
+            let fix =
+                format!("Leave a view in the old place: CREATE VIEW {table} AS SELECT * FROM {schema}.{};", crate::migration::short(table));
             context.push(context.about("rename", readers, table, message).mended_by(fix));
         }
         _ => {}
@@ -75,7 +76,8 @@ pub fn judge(context: &mut Context<'_>) {
         }
         What::DropSchema { schemas, cascade } => {
             for schema in schemas {
-                let message = format!("The schema {schema} goes{}.", if *cascade { " with every table, view and function in it" } else { "" });
+                let message =
+                    format!("The schema {schema} goes{}.", if *cascade { " with every table, view and function in it" } else { "" });
                 context.push(context.find("drop-schema", Severity::High, message).inside(schema.as_str()));
             }
         }
@@ -98,7 +100,9 @@ pub fn judge(context: &mut Context<'_>) {
 
 fn drop_table(context: &mut Context<'_>, table: &str, cascade: bool) {
     let severity = context.for_readers(table, Severity::High);
-    let message = format!("{table} and its rows go for good; a program that still names it fails, and rolling back the program does not bring it back.");
+    let message = format!(
+        "{table} and its rows go for good; a program that still names it fails, and rolling back the program does not bring it back."
+    );
     let fix = format!(
         "Deploy a version that does not use {table} first; keep the rows for a while (ALTER TABLE {table} RENAME TO {}_old), then: -- holdpoint:allow drop-table REASON",
         crate::migration::short(table)
@@ -111,7 +115,9 @@ fn drop_table(context: &mut Context<'_>, table: &str, cascade: bool) {
     if let Some(parent) = context.catalog.parent_of(table).filter(|parent| context.in_use(parent)) {
         let message = format!("Nobody can read or write {parent}, with all its partitions, while its partition {table} is dropped.");
         let finding = context.about("drop-partition-locks-parent", Severity::Medium, &parent, message);
-        let fix = format!("-- outside of a transaction (since 14):\nALTER TABLE {parent} DETACH PARTITION {table} CONCURRENTLY;\nDROP TABLE {table};");
+        let fix = format!(
+            "-- outside of a transaction (since 14):\nALTER TABLE {parent} DETACH PARTITION {table} CONCURRENTLY;\nDROP TABLE {table};"
+        );
         context.push(finding.mended_by(fix));
     }
 }
@@ -120,7 +126,8 @@ fn object(context: &mut Context<'_>, noun: &str, name: &str, cascade: bool) {
     let message = format!("The {noun} {name} goes: a program that still uses it fails.").replace("  ", " ");
     context.push(context.find("drop-object", Severity::Medium, message).inside(name));
     if cascade {
-        let message = format!("CASCADE also drops everything that leans on the {noun} {name}; for a type these are columns with their values.");
+        let message =
+            format!("CASCADE also drops everything that leans on the {noun} {name}; for a type these are columns with their values.");
         context.push(context.find("drop-cascade", Severity::High, message).inside(name));
     }
 }

@@ -71,8 +71,11 @@ fn under_lock(context: &mut Context<'_>, what: &str) {
     }
     let Some((table, mode, line)) = context.strongest_held(None).filter(|(_, mode, _)| mode.blocks_writes()) else { return };
     let severity = if mode == Mode::AccessExclusive { Severity::High } else { Severity::Medium };
-    let message =
-        format!("{what} while {} on {table}, taken on line {line}, is held: that {} for as long as this takes.", mode.words(), mode.blocks());
+    let message = format!(
+        "{what} while {} on {table}, taken on line {line}, is held: that {} for as long as this takes.",
+        mode.words(),
+        mode.blocks()
+    );
     let finding = context.find("work-under-lock", severity, message).inside(table.as_str());
     let fix = "Put it into a transaction (a file) of its own, before or after the one that locks.";
     context.push(finding.with("lock", format!("{} on {table}", mode.words())).with("rewrite", false).mended_by(fix));

@@ -42,14 +42,11 @@ fn enum_values(context: &mut Context<'_>) {
     if !context.session.open || context.statement.literals.is_empty() {
         return;
     }
-    let transaction = context.session.transaction;
-    let mut found = Vec::new();
-    // An enum that this transaction made may be used at once.
-    for (name, known) in context.catalog.types().filter(|(_, known)| known.made != transaction) {
-        let used = known.added.iter().find(|(value, added)| *added == transaction && context.statement.literals.contains(value));
-        found.extend(used.map(|(value, _)| (name.clone(), value.clone())));
-    }
+    let literals = &context.statement.literals;
+    let added = &context.session.enum_values;
+    let mut found: Vec<_> = added.iter().filter(|(_, value)| literals.contains(value)).cloned().collect();
     found.sort();
+    found.dedup();
     for (name, value) in found {
         let message = format!("'{value}' was added to {name} in this transaction; PostgreSQL refuses its use until that has committed.");
         let fix = "Put ALTER TYPE … ADD VALUE into a file of its own before this one.";
@@ -108,7 +105,7 @@ fn meeting(context: &mut Context<'_>, table: &str, mode: Mode) {
     }
     let other = context.strongest_held(Some(table)).filter(|(_, held, _)| held.blocks_writes());
     if let Some((held, held_mode, line)) = other
-        && !context.session.held.contains_key(table)
+        && context.session.held(table).is_none()
         && context.session.once("several-locks")
     {
         let message = format!(
@@ -119,9 +116,11 @@ fn meeting(context: &mut Context<'_>, table: &str, mode: Mode) {
         let finding = context.about("several-strong-locks", Severity::Medium, table, message);
         context.push(finding.mended_by("One table a transaction (a file)."));
     }
-    let altered = matches!(context.statement.what, What::AlterTable { .. }) && context.session.held.get(table).is_some_and(|held| held.mode >= mode);
+    let altered =
+        matches!(context.statement.what, What::AlterTable { .. }) && context.session.held(table).is_some_and(|held| held.mode >= mode);
     if altered && context.session.once("several-alters") {
-        let message = format!("{table} is altered again in this transaction; one ALTER TABLE with several parts reads or writes its rows once.");
+        let message =
+            format!("{table} is altered again in this transaction; one ALTER TABLE with several parts reads or writes its rows once.");
         context.push(context.about("several-alters", Severity::Info, table, message));
     }
 }
