@@ -4,13 +4,16 @@
 
 /// Most parentheses, brackets and CASEs that may be open at once.
 pub const DEPTH: usize = 150;
-/// Most operators (also AND, OR, NOT, UNION …) in one statement outside of parentheses or within one pair of them.
-pub const CHAIN: usize = 3_000;
+/// Most words and signs without a comma between them, in one statement outside of parentheses or within one pair: any of
+/// them may put what came before one level deeper.
+pub const CHAIN: usize = 5_000;
+/// Most signs and NOTs in a row.
+pub const PREFIX: usize = 50;
+/// Most words that the parser answers with a deeper call of itself (JOIN, WITH, OPERATOR, =) before one that ends the
+/// clause, and most BETWEENs without a comma.
+pub const CLIMB: usize = 300;
 /// Largest file, in bytes.
 pub const SIZE: usize = 64 * 1024 * 1024;
-
-const CHAINING: [&str; 14] =
-    ["and", "or", "not", "union", "except", "intersect", "join", "is", "in", "like", "collate", "at", "explain", "prepare"];
 
 /// The first place that is too deep, too long or not SQL.
 pub fn check(text: &str) -> Result<(), (usize, String)> {
@@ -18,9 +21,7 @@ pub fn check(text: &str) -> Result<(), (usize, String)> {
         return Err((0, format!("the file has more than {SIZE} bytes")));
     }
     let bytes = text.as_bytes();
-    // Operators since the last comma, one counter for each open parenthesis.
-    let mut chains = vec![0usize];
-    let mut cases = 0usize;
+    let mut depth = Depth { chains: vec![0], cases: 0, prefix: 0, climb: 0, between: 0 };
     let mut at = 0;
     while let Some(byte) = bytes.get(at) {
         let here = at;
@@ -28,58 +29,94 @@ pub fn check(text: &str) -> Result<(), (usize, String)> {
         match byte {
             0 => return Err((here, "a null byte cannot stand in SQL".to_owned())),
             b'-' if bytes.get(at) == Some(&b'-') => at = line_end(bytes, at),
-            b'/' if bytes.get(at) == Some(&b'*') => at = comment_end(bytes, at + 1).ok_or((here, "the comment does not end".to_owned()))?,
-            b'\'' => at = quoted_end(bytes, at, b'\'', is_escape(bytes, here)).ok_or((here, "the string does not end".to_owned()))?,
-            b'"' => at = quoted_end(bytes, at, b'"', false).ok_or((here, "the quoted name does not end".to_owned()))?,
-            b'$' => at = dollar_end(text, here).ok_or((here, "the dollar-quoted string does not end".to_owned()))?,
+            b'/' if bytes.get(at) == Some(&b'*') => {
+                at = comment_end(bytes, at + 1).ok_or((here, "the comment does not end".to_owned()))?;
+            }
             b'\\' => {
                 return Err((here, "expected SQL; commands of psql (\\…) and data after COPY … FROM stdin cannot be read".to_owned()));
             }
-            b'(' | b'[' => chains.push(0),
-            b')' | b']' if chains.len() > 1 => _ = chains.pop(),
-            b';' => {
-                chains = vec![0];
-                cases = 0;
+            _ if byte.is_ascii_whitespace() => {}
+            _ => {
+                at = word_end(text, bytes, here)?;
+                depth.word(&bytes[here..at]);
+                depth.within(here)?;
             }
-            b',' => {
-                if let Some(chain) = chains.last_mut() {
-                    *chain = 0;
-                }
-            }
-            b'a'..=b'z' | b'A'..=b'Z' | b'_' | 128.. => {
-                while bytes.get(at).is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_' || *byte == b'$' || *byte >= 128) {
-                    at += 1;
-                }
-                let word = &bytes[here..at];
-                if word.eq_ignore_ascii_case(b"case") {
-                    cases += 1;
-                } else if word.eq_ignore_ascii_case(b"end") {
-                    cases = cases.saturating_sub(1);
-                } else if word.len() < 10 && CHAINING.iter().any(|chaining| word.eq_ignore_ascii_case(chaining.as_bytes())) {
-                    chained(&mut chains, here)?;
-                }
-            }
-            b'+' | b'-' | b'*' | b'/' | b'<' | b'>' | b'=' | b'~' | b'!' | b'@' | b'#' | b'%' | b'^' | b'&' | b'|' | b'`' | b'?' | b':'
-            | b'.' => {
-                chained(&mut chains, here)?;
-            }
-            _ => {}
-        }
-        if chains.len() + cases > DEPTH {
-            return Err((here, format!("more than {DEPTH} levels of nesting")));
         }
     }
     Ok(())
 }
 
-fn chained(chains: &mut [usize], at: usize) -> Result<(), (usize, String)> {
-    if let Some(chain) = chains.last_mut() {
-        *chain += 1;
-        if *chain > CHAIN {
-            return Err((at, format!("more than {CHAIN} operators in one expression")));
+/// Where the string, name, number or sign that begins at `here` ends.
+fn word_end(text: &str, bytes: &[u8], here: usize) -> Result<usize, (usize, String)> {
+    let endless = |what: &str| (here, format!("the {what} does not end"));
+    let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_' || *byte == b'$' || *byte >= 128;
+    match bytes[here] {
+        b'\'' => quoted_end(bytes, here + 1, b'\'', is_escape(bytes, here)).ok_or_else(|| endless("string")),
+        b'"' => quoted_end(bytes, here + 1, b'"', false).ok_or_else(|| endless("quoted name")),
+        b'$' => dollar_end(text, here).ok_or_else(|| endless("dollar-quoted string")),
+        first if is_word(&first) => Ok(here + bytes[here..].iter().take_while(|byte| is_word(byte)).count()),
+        _ => Ok(here + 1),
+    }
+}
+
+/// How deep what was read so far may nest.
+struct Depth {
+    /// Words since the last comma, one counter for each open parenthesis.
+    chains: Vec<usize>,
+    cases: usize,
+    prefix: usize,
+    climb: usize,
+    between: usize,
+}
+
+impl Depth {
+    fn word(&mut self, word: &[u8]) {
+        let is = |keyword: &str| word.eq_ignore_ascii_case(keyword.as_bytes());
+        match word {
+            b"(" | b"[" => self.chains.push(0),
+            b")" | b"]" if self.chains.len() > 1 => _ = self.chains.pop(),
+            b";" => *self = Depth { chains: vec![0], cases: 0, prefix: 0, climb: 0, between: 0 },
+            b"," => {
+                if let Some(chain) = self.chains.last_mut() {
+                    *chain = 0;
+                }
+                (self.climb, self.between) = (0, 0);
+            }
+            b"=" => self.climb += 1,
+            _ if is("case") => self.cases += 1,
+            _ if is("end") => self.cases = self.cases.saturating_sub(1),
+            _ if is("join") || is("with") || is("operator") => self.climb += 1,
+            _ if is("between") => self.between += 1,
+            _ if ["and", "or", "on", "using", "when", "then", "else", "where"].into_iter().any(is) => self.climb = 0,
+            _ => {}
+        }
+        let prefixing = matches!(
+            word,
+            [b'+' | b'-' | b'~' | b'!' | b'@' | b'#' | b'|' | b'&' | b'/' | b'<' | b'>' | b'=' | b'*' | b'%' | b'^' | b'?' | b'`']
+        ) || is("not")
+            || is("explain")
+            || is("analyze");
+        self.prefix = if prefixing { self.prefix + 1 } else { 0 };
+        if let Some(chain) = self.chains.last_mut().filter(|_| word != b"," && word != b";") {
+            *chain += 1;
         }
     }
-    Ok(())
+
+    fn within(&self, at: usize) -> Result<(), (usize, String)> {
+        if self.chains.len() + self.cases > DEPTH {
+            return Err((at, format!("more than {DEPTH} levels of nesting")));
+        }
+        if self.chains.last().is_some_and(|chain| *chain > CHAIN) {
+            return Err((at, format!("more than {CHAIN} words and signs without a comma")));
+        }
+        if self.climb > CLIMB || self.between > CLIMB {
+            return Err((at, format!("more than {CLIMB} of a kind (JOIN, =, BETWEEN …) in a row")));
+        }
+        if self.prefix > PREFIX {
+            return Err((at, format!("more than {PREFIX} signs in a row")));
+        }
+        Ok(())
+    }
 }
 
 fn line_end(bytes: &[u8], from: usize) -> usize {

@@ -18,9 +18,9 @@ pub mod script;
 pub mod session;
 mod since;
 pub mod statement;
-mod tree;
 #[cfg(test)]
-mod truth;
+mod tests;
+mod tree;
 pub mod types;
 mod volatile;
 

@@ -15,6 +15,16 @@ pub fn node(node: &Node) -> Option<(&'static str, u32)> {
         K::ATOMIC_BODY => ("function body BEGIN ATOMIC", 14),
         K::RETURN_STMT => ("function body RETURN", 14),
         K::CREATE_TRIGGER if has(node, K::OR_REPLACE) => ("CREATE OR REPLACE TRIGGER", 14),
+        K::DISTINCT if parent_is(node, K::GROUP_BY_CLAUSE) => ("GROUP BY DISTINCT", 14),
+        K::SEARCH_CLAUSE | K::CYCLE_CLAUSE => ("SEARCH and CYCLE of WITH RECURSIVE", 14),
+        K::JOIN_USING_CLAUSE if has(node, K::REQUIRED_AS_ALIAS) => ("JOIN … USING (…) AS", 14),
+        K::REINDEX_OPTION_TABLESPACE => ("REINDEX (TABLESPACE …)", 14),
+        K::STATISTICS_ON_CLAUSE if node.children().any(|part| part.kind() != K::NAME_REF) => ("CREATE STATISTICS on expressions", 14),
+        K::SET_NULL_COLUMNS | K::SET_DEFAULT_COLUMNS if has(node, K::COLUMN_REF_LIST) => ("ON DELETE SET NULL (columns)", 15),
+        K::PUBLICATION_OBJECT_TABLES_IN_SCHEMA => ("publications of TABLES IN SCHEMA", 15),
+        K::PUBLICATION_OBJECT_TABLE if has(node, K::COLUMN_REF_LIST) || has(node, K::WHERE_CONDITION_CLAUSE) => {
+            ("publications of columns and rows", 15)
+        }
         K::NULLS_NOT_DISTINCT => ("NULLS NOT DISTINCT", 15),
         K::MERGE if child(node, K::RETURNING_CLAUSE).is_some() => ("MERGE … RETURNING", 17),
         K::MERGE => ("MERGE", 15),
@@ -29,6 +39,15 @@ pub fn node(node: &Node) -> Option<(&'static str, u32)> {
         K::JSON_TABLE | K::JSON_EXISTS_FN | K::JSON_QUERY_FN | K::JSON_VALUE_FN | K::JSON_SCALAR_FN | K::JSON_SERIALIZE_FN | K::JSON_FN => {
             ("SQL/JSON query functions", 17)
         }
+        K::IS_JSON | K::IS_NOT_JSON => ("IS JSON", 16),
+        K::STORAGE if parent_is(node, K::COLUMN) => ("STORAGE of a column in CREATE TABLE", 16),
+        K::PAREN_FROM_ITEM if has(node, K::PAREN_SELECT) && node.children().count() == 1 => ("a subquery in FROM without a name", 16),
+        K::GRANT_ROLE_OPTION if !text(node, 40).to_lowercase().starts_with("admin") => ("GRANT … WITH INHERIT or SET", 16),
+        K::GRANT | K::REVOKE
+            if words(node).take_while(|token| token.kind() != K::ON_KW).any(|token| token.text().eq_ignore_ascii_case("maintain")) =>
+        {
+            ("the privilege MAINTAIN", 17)
+        }
         K::MERGE_WHEN_NOT_MATCHED_SOURCE => ("WHEN NOT MATCHED BY SOURCE", 17),
         K::SET_EXPRESSION => ("SET EXPRESSION", 17),
         K::VIRTUAL => ("virtual generated columns", 18),
@@ -39,6 +58,8 @@ pub fn node(node: &Node) -> Option<(&'static str, u32)> {
         K::GENERATED_CONSTRAINT if is_unsaid(node) => ("generated columns without STORED", 18),
         K::ALTER_CONSTRAINT if has(node, K::INHERIT) || has(node, K::NO_INHERIT) => ("ALTER CONSTRAINT … INHERIT", 18),
         K::CONSTRAINT_COLUMN_REF_LIST | K::FOREIGN_KEY_COLUMN_LIST if has_word(node, &["without", "period"]) => ("temporal keys", 18),
+        K::RETURNING_OPTION_LIST => ("RETURNING WITH (OLD AS …)", 18),
+        K::TABLE_AND_COLUMNS if has_word(node, &["only"]) => ("VACUUM and ANALYZE of ONLY a table", 18),
         K::SPLIT_PARTITION | K::MERGE_PARTITIONS => ("SPLIT and MERGE PARTITIONS", 19),
         K::REPACK => ("REPACK", 19),
         K::CREATE_PROPERTY_GRAPH | K::ALTER_PROPERTY_GRAPH | K::DROP_PROPERTY_GRAPH | K::GRAPH_TABLE_FN => ("property graphs", 19),
@@ -58,6 +79,10 @@ pub fn number(text: &str) -> Option<(&'static str, u32)> {
 /// `GENERATED ALWAYS AS (…)` with neither STORED nor VIRTUAL.
 fn is_unsaid(node: &Node) -> bool {
     !has(node, K::GENERATED_IDENTITY) && !words(node).any(|token| matches!(token.kind(), K::STORED_KW | K::VIRTUAL_KW))
+}
+
+fn parent_is(node: &Node, kind: K) -> bool {
+    node.parent().is_some_and(|parent| parent.kind() == kind)
 }
 
 fn has_word(node: &Node, sought: &[&str]) -> bool {

@@ -46,8 +46,13 @@ pub fn text(node: &Node, limit: usize) -> String {
         }
         text.push_str(token.text());
         end = Some(token.text_range().end());
-        if text.chars().count() > limit {
-            return text.chars().take(limit).chain(['…']).collect();
+        if text.len() > limit {
+            let cut = text.char_indices().nth(limit).map(|(at, _)| at);
+            if let Some(cut) = cut {
+                text.truncate(cut);
+                text.push('…');
+                return text;
+            }
         }
     }
     text

@@ -270,12 +270,16 @@ CREATE POLICY x ON t USING (true);
 DROP POLICY t_policy ON t;
 -- form create-statistics
 CREATE STATISTICS x ON a, f FROM t;
+-- form create-statistics-expression since 14
+CREATE STATISTICS x ON (a + f) FROM t;
 -- form comment-table
 COMMENT ON TABLE t IS 'x';
 -- form comment-column
 COMMENT ON COLUMN t.a IS 'x';
 -- form grant
 GRANT SELECT ON t TO PUBLIC;
+-- form grant-maintain since 17
+GRANT MAINTAIN ON t TO PUBLIC;
 -- form enum-add-value
 ALTER TYPE mood ADD VALUE 'great';
 -- form enum-rename-value

@@ -8,8 +8,6 @@ mod behaviour;
 mod columns;
 mod constraints;
 mod indexes;
-#[cfg(test)]
-mod peers;
 mod removal;
 mod rows;
 mod shapes;

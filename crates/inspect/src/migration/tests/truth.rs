@@ -1,14 +1,14 @@
-//! What [`super::locks`] says, held against what servers of version 13 to 18 did (`tests/migration/measured.json`).
+//! What [`crate::migration::locks`] says, held against what servers of version 13 to 18 did (`tests/migration/measured.json`).
 
-use super::check::judge;
-use super::script::{Script, read};
-use super::{Options, VERSIONS};
+use crate::migration::check::judge;
+use crate::migration::script::{Script, read};
+use crate::migration::{Options, VERSIONS};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-const SETUP: &str = include_str!("../../tests/migration/setup.sql");
-const FORMS: &str = include_str!("../../tests/migration/forms.sql");
-const MEASURED: &str = include_str!("../../tests/migration/measured.json");
+const SETUP: &str = include_str!("../../../tests/migration/setup.sql");
+const FORMS: &str = include_str!("../../../tests/migration/forms.sql");
+const MEASURED: &str = include_str!("../../../tests/migration/measured.json");
 
 /// (name, words, SQL) of each form.
 fn forms() -> impl Iterator<Item = (&'static str, Vec<&'static str>, &'static str)> {

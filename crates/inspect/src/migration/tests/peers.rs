@@ -166,7 +166,7 @@ fn what_others_find_is_found() {
 #[test]
 fn the_table_is_complete() {
     let theirs = PEERS.iter().map(|(theirs, ..)| *theirs).chain(LEFT).chain(REFUSED.iter().map(|(theirs, _)| *theirs));
-    let ours = super::RULES.iter().map(|(name, ..)| *name);
+    let ours = crate::migration::rules::RULES.iter().map(|(name, ..)| *name);
     for name in theirs.chain(ours) {
         assert!(TABLE.contains(&format!("`{name}`")), "{name} is not in docs/commands/migration-check-rules.md");
     }
