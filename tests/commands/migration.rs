@@ -202,3 +202,77 @@ fn a_real_server_does_what_the_command_says() {
     assert!(compared > 120, "only {compared} forms");
     assert!(odd.is_empty(), "on PostgreSQL {version}, {} of {compared} differ:\n{}", odd.len(), odd.join("\n"));
 }
+
+const EXAMPLES: &[(&str, &str, &str, &str)] = include!("../../crates/inspect/tests/migration/examples.in");
+const PEERS: &[(&str, &str, &str)] = include!("../../crates/inspect/tests/migration/peers.in");
+const SINCE: &str = include_str!("../../crates/inspect/tests/migration/since.sql");
+const REFUSED: &str = include_str!("../../crates/inspect/tests/migration/refused.sql");
+
+/// What the server's own grammar says, without running anything: PL/pgSQL's compiler parses the statements of a body. The
+/// server's error code, where it refuses.
+fn parses(server: &Postgres, sql: &str) -> Result<(), String> {
+    let body = sql.trim().trim_end_matches(';');
+    let made = format!("CREATE FUNCTION pg_temp.x() RETURNS void LANGUAGE plpgsql AS $body$ BEGIN {body}; END $body$");
+    server.try_query(&made).map(|_| ())
+}
+
+/// Statements that can stand in a body: what controls transactions cannot.
+fn statements(sql: &str) -> Vec<String> {
+    let text: Vec<&str> = sql.lines().filter(|line| !line.starts_with("--")).collect();
+    let text = text.join("\n");
+    if text.contains("$$") {
+        return vec![text];
+    }
+    let whole = text.split(';').map(|statement| statement.trim().to_owned());
+    whole.filter(|statement| !statement.is_empty() && !["BEGIN", "COMMIT", "ROLLBACK"].contains(&statement.as_str())).collect()
+}
+
+/// The statements that the rules are shown with are SQL for the server, too; so is each grammar from its version on, and
+/// what the command refuses is refused.
+#[test]
+fn a_real_server_reads_the_same_language() {
+    let server = Postgres::start();
+    server.query("CREATE TABLE t (a int, b int); CREATE TABLE r (a int); CREATE UNIQUE INDEX i ON t (a)");
+    let version: u32 = server.query("SELECT current_setting('server_version_num')::int / 10000")[0][0]
+        .as_ref()
+        .expect("a version")
+        .parse()
+        .expect("a number");
+    let mut odd = Vec::new();
+    let examples = EXAMPLES.iter().flat_map(|(_, _, bad, good)| [*bad, *good]).chain(PEERS.iter().map(|(_, sql, _)| *sql));
+    let newer: Vec<(u32, &str)> = SINCE
+        .split("\n-- since ")
+        .skip(1)
+        .filter_map(|block| block.split_once('\n'))
+        .map(|(since, sql)| (since.parse().expect("a version"), sql))
+        .collect();
+    let mut compared = 0;
+    // SET EXPRESSION is newer than the oldest server; what it shows is in since.sql.
+    for statement in examples.flat_map(statements).filter(|statement| version >= 18 || !statement.contains("SET EXPRESSION")) {
+        compared += 1;
+        odd.extend(parses(&server, &statement).err().map(|why| format!("{statement}: {why}")));
+    }
+    for (since, sql) in newer {
+        compared += 1;
+        let took = parses(&server, sql);
+        if took.is_ok() != (version >= since) {
+            odd.push(format!("since {since}, on {version} {took:?}: {sql}"));
+        }
+    }
+    for line in REFUSED.lines().filter(|line| !line.starts_with("--")) {
+        compared += 1;
+        // Some are refused right after the grammar, when the statement begins to run.
+        let undefined = ["42P01", "42703", "42704", "42883"];
+        let refused = match parses(&server, line) {
+            Ok(()) => {
+                server.try_query(&format!("BEGIN; {line} ROLLBACK")).is_err_and(|why| !undefined.iter().any(|code| why.contains(code)))
+            }
+            Err(_) => true,
+        };
+        if !refused {
+            odd.push(format!("taken: {line}"));
+        }
+    }
+    assert!(compared > 300, "only {compared}");
+    assert!(odd.is_empty(), "on PostgreSQL {version}, {} of {compared} differ:\n{}", odd.len(), odd.join("\n"));
+}
