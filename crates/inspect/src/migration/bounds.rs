@@ -15,13 +15,18 @@ pub const CLIMB: usize = 300;
 /// Largest file, in bytes.
 pub const SIZE: usize = 64 * 1024 * 1024;
 
-/// The first place that is too deep, too long or not SQL.
-pub fn check(text: &str) -> Result<(), (usize, String)> {
+/// Bytes after which the text is cut, at the end of a statement: small trees are cheaper than one large tree.
+const PART: usize = 64 * 1024;
+
+/// Where the text may be cut into parts that are parsed one by one (the last is its end); or the first place that is too
+/// deep, too long or not SQL.
+pub fn check(text: &str) -> Result<Vec<usize>, (usize, String)> {
     if text.len() > SIZE {
         return Err((0, format!("the file has more than {SIZE} bytes")));
     }
     let bytes = text.as_bytes();
-    let mut depth = Depth { chains: vec![0], cases: 0, prefix: 0, climb: 0, between: 0 };
+    let mut depth = Depth { chains: vec![0], cases: 0, prefix: 0, climb: 0, between: 0, atomic: false };
+    let mut ends: Vec<usize> = Vec::new();
     let mut at = 0;
     while let Some(byte) = bytes.get(at) {
         let here = at;
@@ -38,12 +43,18 @@ pub fn check(text: &str) -> Result<(), (usize, String)> {
             _ if byte.is_ascii_whitespace() => {}
             _ => {
                 at = word_end(text, bytes, here)?;
+                if *byte == b';' && depth.is_flat() && at - ends.last().copied().unwrap_or(0) >= PART {
+                    ends.push(at);
+                }
                 depth.word(&bytes[here..at]);
                 depth.within(here)?;
             }
         }
     }
-    Ok(())
+    if ends.last() != Some(&text.len()) {
+        ends.push(text.len());
+    }
+    Ok(ends)
 }
 
 /// Where the string, name, number or sign that begins at `here` ends.
@@ -67,15 +78,22 @@ struct Depth {
     prefix: usize,
     climb: usize,
     between: usize,
+    /// BEGIN ATOMIC was met: semicolons after it may stand inside of a body.
+    atomic: bool,
 }
 
 impl Depth {
+    /// Whether a semicolon here ends a statement.
+    fn is_flat(&self) -> bool {
+        self.chains.len() == 1 && self.cases == 0 && !self.atomic
+    }
+
     fn word(&mut self, word: &[u8]) {
         let is = |keyword: &str| word.eq_ignore_ascii_case(keyword.as_bytes());
         match word {
             b"(" | b"[" => self.chains.push(0),
             b")" | b"]" if self.chains.len() > 1 => _ = self.chains.pop(),
-            b";" => *self = Depth { chains: vec![0], cases: 0, prefix: 0, climb: 0, between: 0 },
+            b";" => *self = Depth { chains: vec![0], cases: 0, prefix: 0, climb: 0, between: 0, atomic: self.atomic },
             b"," => {
                 if let Some(chain) = self.chains.last_mut() {
                     *chain = 0;
@@ -84,6 +102,7 @@ impl Depth {
             }
             b"=" => self.climb += 1,
             _ if is("case") => self.cases += 1,
+            _ if is("atomic") => self.atomic = true,
             _ if is("end") => self.cases = self.cases.saturating_sub(1),
             _ if is("join") || is("with") || is("operator") => self.climb += 1,
             _ if is("between") => self.between += 1,

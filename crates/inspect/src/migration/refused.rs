@@ -4,20 +4,12 @@
 
 use super::tree::{K, Node, child, has, name, text, words};
 
-/// (byte offset, what was expected) for each such place of a statement.
-pub fn in_statement(statement: &Node) -> Vec<(usize, String)> {
-    let end = usize::from(statement.text_range().end());
-    let mut found: Vec<(usize, String)> = unfinished(statement).map(|expected| (end, format!("expected {expected}"))).into_iter().collect();
-    match statement.kind() {
-        K::UPDATE => found.extend(set_twice(statement)),
-        K::CREATE_TABLE | K::ALTER_TABLE | K::CREATE_INDEX | K::CREATE_FOREIGN_TABLE | K::MERGE | K::CREATE_PUBLICATION => {
-            let inside =
-                statement.descendants().filter_map(|node| in_node(&node).map(|message| (usize::from(node.text_range().start()), message)));
-            found.extend(inside);
-        }
-        _ => {}
+/// (byte offset, what was expected) of the statement as a whole.
+pub fn whole(statement: &Node) -> Option<(usize, String)> {
+    if let Some(expected) = unfinished(statement) {
+        return Some((usize::from(statement.text_range().end()), format!("expected {expected}")));
     }
-    found
+    if statement.kind() == K::UPDATE { set_twice(statement) } else { None }
 }
 
 /// What the statement ends without.
@@ -41,7 +33,8 @@ fn is_head(kind: K) -> bool {
     matches!(kind, K::TABLE_RELATION_NAME | K::IF_EXISTS)
 }
 
-fn in_node(node: &Node) -> Option<String> {
+/// What is wrong with one node of a statement.
+pub fn in_node(node: &Node) -> Option<String> {
     let in_column = || node.parent().is_some_and(|parent| matches!(parent.kind(), K::COLUMN | K::ADD_COLUMN));
     let expected = match node.kind() {
         K::PARTITION_STRATEGY => {
@@ -63,7 +56,9 @@ fn in_node(node: &Node) -> Option<String> {
         {
             "USING INDEX belongs to ALTER TABLE … ADD CONSTRAINT"
         }
-        _ if has(node, K::NOT_ENFORCED) && has(node, K::ENFORCED) || has(node, K::INHERIT) && has(node, K::NO_INHERIT) => {
+        K::CHECK_CONSTRAINT | K::FOREIGN_KEY_CONSTRAINT | K::ALTER_CONSTRAINT
+            if has(node, K::NOT_ENFORCED) && has(node, K::ENFORCED) || has(node, K::INHERIT) && has(node, K::NO_INHERIT) =>
+        {
             "one of two options that contradict each other"
         }
         K::DETACH_PARTITION | K::ATTACH_PARTITION if !child(node, K::TABLE_NAME_REF).is_some_and(|name| is_name(&name)) => {

@@ -22,6 +22,7 @@ pub struct Unreadable {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Waiver {
     pub line: u32,
+    offset: usize,
     pub rules: Vec<String>,
     pub reason: String,
     /// Index of the statement it belongs to.
@@ -67,49 +68,91 @@ pub fn read(name: &str, bytes: &[u8]) -> Result<Script, Vec<Unreadable>> {
     })?;
     let lines = Lines::of(source);
     let place = |offset: usize, message: String| at(lines.line(offset), lines.column(source, offset), message);
-    bounds::check(source).map_err(|(offset, message)| vec![place(offset, message)])?;
-    let parse = SourceFile::parse(source);
-    let mut errors: Vec<(usize, String)> =
-        parse.errors().iter().take(20).map(|error| (error.range().start().into(), error.message().to_owned())).collect();
-    let root = parse.tree().syntax().clone();
-    if errors.is_empty() {
-        errors = root.children().flat_map(|node| refused::in_statement(&node)).take(20).collect();
+    let ends = bounds::check(source).map_err(|(offset, message)| vec![place(offset, message)])?;
+    let mut errors = Vec::new();
+    let mut script = Script { name: name.to_owned(), statements: Vec::new(), waivers: Vec::new() };
+    let mut start = 0;
+    for end in ends {
+        part(&source[start..end], start, &lines, &mut script, &mut errors);
+        start = end;
     }
     if !errors.is_empty() {
         errors.sort();
         errors.dedup_by_key(|(offset, _)| *offset);
-        return Err(errors.into_iter().map(|(offset, message)| place(offset, message)).collect());
+        return Err(errors.into_iter().take(20).map(|(offset, message)| place(offset, message)).collect());
     }
-    let statements: Vec<Statement> = root.children().filter(|node| node.kind() != K::EMPTY_STMT).map(|node| one(&node, &lines)).collect();
-    let waivers = if source.contains("holdpoint:allow") { waivers(&root, &lines, &statements) } else { Vec::new() };
-    Ok(Script { name: name.to_owned(), statements, waivers })
+    for waiver in &mut script.waivers {
+        belongs(waiver, &script.statements);
+    }
+    Ok(script)
 }
 
-fn one(node: &Node, lines: &Lines) -> Statement {
+/// Parses one part of the file, which begins at byte `base` of it.
+fn part(source: &str, base: usize, lines: &Lines, script: &mut Script, errors: &mut Vec<(usize, String)>) {
+    let parse = SourceFile::parse(source);
+    errors.extend(parse.errors().iter().take(20).map(|error| (base + usize::from(error.range().start()), error.message().to_owned())));
+    if !errors.is_empty() {
+        return;
+    }
+    let root = parse.tree().syntax().clone();
+    for node in root.children().filter(|node| node.kind() != K::EMPTY_STMT) {
+        let (statement, refused) = one(&node, source, base, lines);
+        errors.extend(refused.into_iter().chain(refused::whole(&node)).map(|(offset, message)| (base + offset, message)));
+        script.statements.push(statement);
+    }
+    if source.contains("holdpoint:allow") {
+        waivers(&root, base, lines, &mut script.waivers);
+    }
+}
+
+/// The statement, and what PostgreSQL refuses in it.
+fn one(node: &Node, source: &str, base: usize, lines: &Lines) -> (Statement, Vec<(usize, String)>) {
     let range = node.text_range();
-    let (start, end) = (usize::from(range.start()), usize::from(range.end()));
+    let (start, end) = (base + usize::from(range.start()), base + usize::from(range.end()));
     let mut statement = Statement {
         line: lines.line(start),
         end_line: lines.line(end.saturating_sub(1)),
         start,
         end,
-        head: text(node, 72),
+        head: head(node, source),
         what: read::statement(node),
         literals: Vec::new(),
         needs: Vec::new(),
         too_long: Vec::new(),
     };
-    walk(node, &mut statement);
-    statement
+    let mut refused = Vec::new();
+    walk(node, &mut statement, &mut refused);
+    (statement, refused)
+}
+
+/// The first words, without line breaks and comments.
+fn head(node: &Node, source: &str) -> String {
+    const LENGTH: usize = 72;
+    let range = node.text_range();
+    let slice = source.get(usize::from(range.start())..usize::from(range.end())).unwrap_or_default();
+    // No word is longer than the whole, and spaces are rare: what is looked at is a little more than what is kept.
+    let near: String = slice.chars().take(2 * LENGTH).collect();
+    if near.contains("--") || near.contains("/*") {
+        return text(node, LENGTH);
+    }
+    let mut head = near.split_whitespace().collect::<Vec<_>>().join(" ");
+    if let Some((cut, _)) = head.char_indices().nth(LENGTH) {
+        head.truncate(cut);
+        head.push('…');
+    }
+    head
 }
 
 /// The one walk over the whole statement.
-fn walk(node: &Node, statement: &mut Statement) {
+fn walk(node: &Node, statement: &mut Statement, refused: &mut Vec<(usize, String)>) {
     // Values that a statement only declares are not used by it.
     let uses = !matches!(statement.what, What::EnumValue { .. } | What::CreateEnum { .. } | What::Set { .. } | What::Comment { .. });
     for element in node.descendants_with_tokens() {
         match element {
             squawk_syntax::SyntaxElement::Node(node) => {
+                if let Some(message) = refused::in_node(&node) {
+                    refused.push((usize::from(node.text_range().start()), message));
+                }
                 if let Some(need) = since::node(&node)
                     && !statement.needs.contains(&need)
                 {
@@ -134,9 +177,8 @@ fn walk(node: &Node, statement: &mut Statement) {
     }
 }
 
-fn waivers(root: &Node, lines: &Lines, statements: &[Statement]) -> Vec<Waiver> {
+fn waivers(root: &Node, base: usize, lines: &Lines, waivers: &mut Vec<Waiver>) {
     let comments = root.descendants_with_tokens().filter_map(squawk_syntax::SyntaxElement::into_token);
-    let mut waivers = Vec::new();
     for comment in comments.filter(|token| token.kind() == K::COMMENT) {
         let Some((_, said)) = comment.text().split_once("holdpoint:allow") else { continue };
         let said = said.trim_end_matches("*/").trim();
@@ -150,12 +192,14 @@ fn waivers(root: &Node, lines: &Lines, statements: &[Statement]) -> Vec<Waiver> 
                 reason.push(word);
             }
         }
-        let offset = usize::from(comment.text_range().start());
-        let line = lines.line(offset);
-        let next = statements.partition_point(|statement| statement.end <= offset);
-        let before = next.checked_sub(1).filter(|index| statements[*index].end_line == line);
-        let statement = before.or(Some(next).filter(|index| *index < statements.len()));
-        waivers.push(Waiver { line, rules, reason: reason.join(" "), statement });
+        let offset = base + usize::from(comment.text_range().start());
+        waivers.push(Waiver { line: lines.line(offset), offset, rules, reason: reason.join(" "), statement: None });
     }
-    waivers
+}
+
+/// A waiver belongs to the statement that ends on its line, otherwise to the one around it or after it.
+fn belongs(waiver: &mut Waiver, statements: &[Statement]) {
+    let next = statements.partition_point(|statement| statement.end <= waiver.offset);
+    let before = next.checked_sub(1).filter(|index| statements[*index].end_line == waiver.line);
+    waiver.statement = before.or(Some(next).filter(|index| *index < statements.len()));
 }

@@ -133,3 +133,20 @@ fn names_are_followed() {
     assert_eq!(last, ["s", "u"]);
     finds("CREATE TABLE \"T\" (a int NOT NULL);\n-- file\nALTER TABLE t ALTER a SET NOT NULL", "set-not-null-scan", "high");
 }
+
+/// A long file is parsed in parts; places, waivers and what is known go through all of them.
+#[test]
+fn long_files_are_one_file() {
+    let filler = "INSERT INTO log VALUES ('a;b', $$c;d$$); -- e;f\n".repeat(4_000);
+    let atomic = "CREATE FUNCTION f() RETURNS int LANGUAGE sql BEGIN ATOMIC SELECT 1; SELECT CASE WHEN true THEN 2 END; END;\n";
+    let sql = format!(
+        "CREATE TABLE t (a int);\n{filler}CREATE INDEX i ON t (a);\n{filler}{atomic}{filler}-- holdpoint:allow drop-table it is gone\nDROP TABLE gone;\nDROP TABLE u;\n"
+    );
+    let report = judge(&sql, &options());
+    let high: Vec<_> = report.findings.iter().filter(|finding| finding.rule == "drop-table").map(|finding| finding.line).collect();
+    assert_eq!((high, report.waived.len()), (vec![Some(12_000 + 6)], 1));
+    assert!(!found(&report).iter().any(|(rule, _)| *rule == "index-not-concurrent"));
+    let broken = format!("{filler}{filler}SELECT FROM WHERE;\n");
+    let places = check(&[("a.sql".to_owned(), broken.into_bytes())], &options()).expect_err("no SQL");
+    assert_eq!(places[0].line, 8_001, "{places:?}");
+}
