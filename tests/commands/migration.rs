@@ -276,3 +276,28 @@ fn a_real_server_reads_the_same_language() {
     assert!(compared > 300, "only {compared}");
     assert!(odd.is_empty(), "on PostgreSQL {version}, {} of {compared} differ:\n{}", odd.len(), odd.join("\n"));
 }
+
+/// Recipes without a gap to fill are SQL for the server.
+#[test]
+fn recipes_are_sql() {
+    let server = Postgres::start();
+    let folder = folder();
+    let mut odd = Vec::new();
+    let mut tried = 0;
+    for (rule, _, bad, _) in EXAMPLES {
+        write(folder.path(), &[("a.sql", bad)]);
+        let said = CommandLine::new(folder.path()).run(["--json", "migration", "check", "a.sql", "--postgres", "14"]).json();
+        for fix in said["findings"].as_array().into_iter().flatten().filter_map(|finding| finding["fix"].as_str()) {
+            let first = fix.lines().find(|line| !line.starts_with("--")).unwrap_or_default();
+            let sql = ["ALTER ", "CREATE ", "DROP ", "SET ", "REINDEX ", "REFRESH "].iter().any(|word| first.starts_with(word));
+            if sql && !fix.contains('…') {
+                tried += 1;
+                odd.extend(
+                    statements(fix).into_iter().filter_map(|one| parses(&server, &one).err().map(|why| format!("{rule}: {one}: {why}"))),
+                );
+            }
+        }
+    }
+    assert!(tried > 50, "only {tried}");
+    assert!(odd.is_empty(), "{}", odd.join("\n"));
+}

@@ -439,9 +439,9 @@ fn rename_in(constraint: &mut Constraint, from: &str, to: &str) {
 }
 
 /// The name that PostgreSQL gives a constraint without one (`ChooseConstraintName`), for the usual lengths.
-fn default_name(table: &str, constraint: &Constraint) -> Name {
-    let table = super::tree::bare(table);
-    let columns = constraint.columns.join("_");
+pub fn default_name(table: &str, constraint: &Constraint) -> Name {
+    let table = super::short(table);
+    let columns = constraint.columns.iter().map(|column| super::short(column)).collect::<Vec<_>>().join("_");
     let column = constraint.columns.first().map(String::as_str).unwrap_or_default();
     match &constraint.kind {
         ConstraintKind::Primary { .. } => format!("{table}_pkey"),

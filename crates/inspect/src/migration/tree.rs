@@ -88,14 +88,15 @@ pub fn bare(name: &str) -> &str {
     if name.ends_with('"') { name } else { name.rsplit('.').next().unwrap_or(name) }
 }
 
-fn part(text: &str) -> String {
+/// One part of a name, as the catalog and a person write it.
+pub fn part(text: &str) -> String {
     let plain = |text: &str| {
         let mut bytes = text.bytes();
         bytes.next().is_some_and(|first| first.is_ascii_lowercase() || first == b'_')
             && bytes.all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_' || byte == b'$')
     };
     match text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
-        Some(inner) if plain(inner) => inner.to_owned(),
+        Some(inner) if plain(inner) && !squawk_syntax::quote::is_reserved_word(inner) => inner.to_owned(),
         Some(_) => text.to_owned(),
         None => text.to_lowercase(),
     }

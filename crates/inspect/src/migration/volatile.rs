@@ -1,7 +1,7 @@
 //! Whether an expression gives each row a value of its own. PostgreSQL 11 and later keep one value in the catalog for a
 //! default that does not, and write every row anew for one that does (ALTER TABLE, section "Notes").
 
-use super::tree::{K, Node, name, words};
+use super::tree::{K, Node, name, part, words};
 
 /// Functions of PostgreSQL that are immutable or stable (`pg_proc.provolatile`): those that people use in defaults.
 const STEADY: [&str; 62] = [
@@ -137,7 +137,7 @@ pub fn not_null_columns(expression: &Node) -> Vec<String> {
     for part in tokens.split(|token| token.kind() == K::AND_KW) {
         match part {
             [column, is, not, null] if is.kind() == K::IS_KW && not.kind() == K::NOT_KW && null.kind() == K::NULL_KW => {
-                columns.push(column.text().to_lowercase().trim_matches('"').to_owned());
+                columns.push(part(column.text()));
             }
             _ => return Vec::new(),
         }

@@ -3,6 +3,7 @@
 use super::{Context, removal, shapes};
 use crate::finding::Severity;
 use crate::migration::locks;
+use crate::migration::short;
 use crate::migration::statement::{Action, Column, ConstraintKind, Generated, Using};
 use crate::migration::types::{Change, SqlType, change};
 
@@ -27,14 +28,14 @@ pub fn action(context: &mut Context<'_>, table: &str, action: &Action) {
 
 fn add(context: &mut Context<'_>, table: &str, column: &Column) {
     shapes::column(context, table, column);
-    let name = &column.name;
+    let (name, id) = (&column.name, short(&column.name));
     if column.not_null && column.default.is_none() && column.generated.is_none() && !column.ty.is_serial() {
         let severity = context.for_readers(table, Severity::High);
         let message = format!(
             "{table}.{name} is NOT NULL without a default: this fails if {table} has rows, and every INSERT of a program that does not know {name} fails after it."
         );
         let fix = format!(
-            "ALTER TABLE {table} ADD COLUMN {name} {ty} DEFAULT …;\n-- or: add it without NOT NULL, fill it in batches, then\nALTER TABLE {table} ADD CONSTRAINT {name}_set CHECK ({name} IS NOT NULL) NOT VALID;\nALTER TABLE {table} VALIDATE CONSTRAINT {name}_set;\nALTER TABLE {table} ALTER COLUMN {name} SET NOT NULL;",
+            "ALTER TABLE {table} ADD COLUMN {name} {ty} DEFAULT …;\n-- or: add it without NOT NULL, fill it in batches, then\nALTER TABLE {table} ADD CONSTRAINT {id}_set CHECK ({name} IS NOT NULL) NOT VALID;\nALTER TABLE {table} VALIDATE CONSTRAINT {id}_set;\nALTER TABLE {table} ALTER COLUMN {name} SET NOT NULL;",
             ty = column.ty.written
         );
         context.push(context.about("not-null-without-default", severity, table, message).mended_by(fix));
@@ -54,9 +55,10 @@ fn add(context: &mut Context<'_>, table: &str, column: &Column) {
 fn rewriting(context: &mut Context<'_>, table: &str, column: &Column) {
     let (name, ty) = (&column.name, &column.ty.written);
     let shut = format!("every row of {table} is written anew while nobody can read or write it");
-    let sequence = format!("{}_{name}_seq", table.replace('.', "_"));
+    let schema = table.rsplit_once('.').map(|(schema, _)| format!("{schema}.")).unwrap_or_default();
+    let sequence = format!("{schema}{}_{}_seq", short(table), short(name));
     let numbered = format!(
-        "CREATE SEQUENCE {sequence} OWNED BY NONE;\nALTER TABLE {table} ADD COLUMN {name} bigint;\nALTER TABLE {table} ALTER COLUMN {name} SET DEFAULT nextval('{sequence}');\n-- in batches: UPDATE {table} SET {name} = DEFAULT WHERE {name} IS NULL AND …;"
+        "CREATE SEQUENCE {sequence};\nALTER TABLE {table} ADD COLUMN {name} bigint;\nALTER TABLE {table} ALTER COLUMN {name} SET DEFAULT nextval('{sequence}');\n-- in batches: UPDATE {table} SET {name} = DEFAULT WHERE {name} IS NULL AND …;\nALTER SEQUENCE {sequence} OWNED BY {table}.{name};"
     );
     let (rule, message, fix) = match (&column.default, column.generated) {
         (_, Some(Generated::Identity)) => ("identity-column-rewrite", format!("{name} is an identity column: {shut}."), numbered),
@@ -90,13 +92,13 @@ fn rewriting(context: &mut Context<'_>, table: &str, column: &Column) {
 
 /// Constraints written at a new column.
 fn inline(context: &mut Context<'_>, table: &str, column: &Column, kind: &ConstraintKind) {
-    let (name, ty) = (&column.name, &column.ty.written);
+    let (name, ty, id) = (&column.name, &column.ty.written, short(&column.name));
     let first = format!("ALTER TABLE {table} ADD COLUMN {name} {ty};");
     match kind {
         ConstraintKind::Check { text, .. } => {
             let message = format!("The CHECK of the new column {name} is tried on every row of {table} while nobody can read or write it.");
             let fix = format!(
-                "{first}\nALTER TABLE {table} ADD CONSTRAINT {name}_check CHECK ({text}) NOT VALID;\n-- in the next transaction:\nALTER TABLE {table} VALIDATE CONSTRAINT {name}_check;"
+                "{first}\nALTER TABLE {table} ADD CONSTRAINT {id}_check CHECK ({text}) NOT VALID;\n-- in the next transaction:\nALTER TABLE {table} VALIDATE CONSTRAINT {id}_check;"
             );
             context.push(context.about("check-constraint-scan", Severity::High, table, message).mended_by(fix));
         }
@@ -106,7 +108,7 @@ fn inline(context: &mut Context<'_>, table: &str, column: &Column, kind: &Constr
             let word = if primary { "PRIMARY KEY" } else { "UNIQUE" };
             let message = format!("The index of the new column {name} is built while nobody can read or write {table}.");
             let fix = format!(
-                "{first}\n-- outside of a transaction:\nCREATE UNIQUE INDEX CONCURRENTLY {name}_key ON {table} ({name});\nALTER TABLE {table} ADD CONSTRAINT {name}_key {word} USING INDEX {name}_key;"
+                "{first}\n-- outside of a transaction:\nCREATE UNIQUE INDEX CONCURRENTLY {id}_key ON {table} ({name});\nALTER TABLE {table} ADD CONSTRAINT {id}_key {word} USING INDEX {id}_key;"
             );
             context.push(context.about(rule, Severity::High, table, message).mended_by(fix));
         }
@@ -115,7 +117,7 @@ fn inline(context: &mut Context<'_>, table: &str, column: &Column, kind: &Constr
                 "The default of the new column {name} is looked up in {target} for every row of {table} while nobody can read or write {table}, and {target} cannot be written."
             );
             let fix = format!(
-                "{first}\nALTER TABLE {table} ADD CONSTRAINT {name}_fkey FOREIGN KEY ({name}) {rest} NOT VALID;\n-- in the next transaction:\nALTER TABLE {table} VALIDATE CONSTRAINT {name}_fkey;"
+                "{first}\nALTER TABLE {table} ADD CONSTRAINT {id}_fkey FOREIGN KEY ({name}) {rest} NOT VALID;\n-- in the next transaction:\nALTER TABLE {table} VALIDATE CONSTRAINT {id}_fkey;"
             );
             context.push(context.about("foreign-key-scan", Severity::High, table, message).mended_by(fix));
         }
@@ -130,7 +132,7 @@ fn set_not_null(context: &mut Context<'_>, table: &str, column: &str) {
     let message = format!(
         "SET NOT NULL reads every row of {table} while nobody can read or write it, because no valid CHECK ({column} IS NOT NULL) is known."
     );
-    let short = crate::migration::short(column);
+    let short = short(column);
     let fix = format!(
         "ALTER TABLE {table} ADD CONSTRAINT {short}_set CHECK ({column} IS NOT NULL) NOT VALID;\n-- in the next transaction:\nALTER TABLE {table} VALIDATE CONSTRAINT {short}_set;\n-- and then, without a scan (since 12):\nALTER TABLE {table} ALTER COLUMN {column} SET NOT NULL;\nALTER TABLE {table} DROP CONSTRAINT {short}_set;"
     );
@@ -144,9 +146,9 @@ fn set_type(context: &mut Context<'_>, table: &str, column: &str, to: &SqlType, 
     let from = context.catalog.column_type(table, column);
     let base = context.catalog.base_of(Some(to)).unwrap_or_default();
     let changed = change(context.catalog.base_of(from).as_ref(), &base);
-    let new = &to.written;
+    let (new, id) = (&to.written, short(column));
     let fix = format!(
-        "ALTER TABLE {table} ADD COLUMN {column}_new {new};\n-- keep both in step by a trigger, fill {column}_new in batches, then let readers and writers move over, and drop {column}"
+        "ALTER TABLE {table} ADD COLUMN {id}_new {new};\n-- keep both in step by a trigger, fill {id}_new in batches, then let readers and writers move over, and drop {column}"
     );
     let computed = using.filter(|using| !using.plain);
     let checked = context.catalog.is_constrained(to);

@@ -2,6 +2,7 @@
 
 use super::Context;
 use crate::finding::Severity;
+use crate::migration::catalog::default_name;
 use crate::migration::locks::Mode;
 use crate::migration::short;
 use crate::migration::statement::{Constraint, ConstraintKind};
@@ -11,7 +12,7 @@ pub fn add(context: &mut Context<'_>, table: &str, constraint: &Constraint) {
         return;
     }
     let checked = !constraint.not_valid && !constraint.not_enforced;
-    let name = constraint.name.clone().unwrap_or_else(|| format!("{}_{}", short(table), "new"));
+    let name = constraint.name.clone().unwrap_or_else(|| default_name(table, constraint));
     let named = if constraint.name.is_some() { constraint.text.clone() } else { format!("CONSTRAINT {name} {}", constraint.text) };
     let two_steps = format!(
         "ALTER TABLE {table} ADD {named} NOT VALID;\n-- in the next transaction, while everybody reads and writes:\nALTER TABLE {table} VALIDATE CONSTRAINT {name};"
@@ -42,7 +43,8 @@ pub fn add(context: &mut Context<'_>, table: &str, constraint: &Constraint) {
                 .iter()
                 .map(|column| {
                     format!(
-                        "ALTER TABLE {table} ADD CONSTRAINT {column}_set CHECK ({column} IS NOT NULL) NOT VALID;\nALTER TABLE {table} VALIDATE CONSTRAINT {column}_set;\nALTER TABLE {table} ALTER COLUMN {column} SET NOT NULL;"
+                        "ALTER TABLE {table} ADD CONSTRAINT {0}_set CHECK ({column} IS NOT NULL) NOT VALID;\nALTER TABLE {table} VALIDATE CONSTRAINT {0}_set;\nALTER TABLE {table} ALTER COLUMN {column} SET NOT NULL;",
+                        short(column)
                     )
                 })
                 .collect();
@@ -72,7 +74,8 @@ fn keys(context: &mut Context<'_>, table: &str, constraint: &Constraint, name: &
     if word == "PRIMARY KEY" {
         for column in constraint.columns.iter().filter(|column| !context.catalog.proves_not_null(table, column)) {
             fix.push_str(&format!(
-                "ALTER TABLE {table} ADD CONSTRAINT {column}_set CHECK ({column} IS NOT NULL) NOT VALID;\nALTER TABLE {table} VALIDATE CONSTRAINT {column}_set;\nALTER TABLE {table} ALTER COLUMN {column} SET NOT NULL;\n"
+                "ALTER TABLE {table} ADD CONSTRAINT {0}_set CHECK ({column} IS NOT NULL) NOT VALID;\nALTER TABLE {table} VALIDATE CONSTRAINT {0}_set;\nALTER TABLE {table} ALTER COLUMN {column} SET NOT NULL;\n",
+                short(column)
             ));
         }
     }

@@ -123,6 +123,10 @@ fn names_are_followed() {
         "ALTER TABLE t ADD CONSTRAINT s CHECK (\"a\" IS NOT NULL) NOT VALID;\n-- file\nALTER TABLE t VALIDATE CONSTRAINT s;\n-- file\nALTER TABLE t RENAME TO u; ALTER TABLE u RENAME a TO b; ALTER TABLE u ALTER b SET NOT NULL",
         "set-not-null-scan",
     );
+    let quoted =
+        "ALTER TABLE t ADD CONSTRAINT s CHECK (\"Unit\" IS NOT NULL) NOT VALID;\n-- file\nALTER TABLE t VALIDATE CONSTRAINT s;\n-- file\n";
+    quiet(&format!("{quoted}ALTER TABLE t ALTER \"Unit\" SET NOT NULL"), "set-not-null-scan");
+    finds(&format!("{quoted}ALTER TABLE t ALTER unit SET NOT NULL"), "set-not-null-scan", "high");
     // A foreign key still points at a table that was renamed: dropping it with CASCADE locks both.
     let report = judge(
         "CREATE TABLE r (id bigint PRIMARY KEY); CREATE TABLE t (r bigint REFERENCES r);\n-- file\nALTER TABLE r RENAME TO s; ALTER TABLE t RENAME TO u;\n-- file\nDROP TABLE s CASCADE",
@@ -149,4 +153,30 @@ fn long_files_are_one_file() {
     let broken = format!("{filler}{filler}SELECT FROM WHERE;\n");
     let places = check(&[("a.sql".to_owned(), broken.into_bytes())], &options()).expect_err("no SQL");
     assert_eq!(places[0].line, 8_001, "{places:?}");
+}
+
+/// Recipes can be pasted: names of their own are quoted where they must be, and differ from each other.
+#[test]
+fn recipes_have_real_names() {
+    let fix = |sql: &str, rule: &str| {
+        let report = judge(sql, &options());
+        report
+            .findings
+            .iter()
+            .find(|finding| finding.rule == rule)
+            .and_then(|finding| finding.fix.clone())
+            .unwrap_or_else(|| panic!("{sql}"))
+    };
+    assert_eq!(
+        fix("ALTER TABLE shop.orders ADD UNIQUE (number, \"when\")", "unique-constraint-blocks"),
+        "-- outside of a transaction:\nCREATE UNIQUE INDEX CONCURRENTLY orders_number_when_key ON shop.orders (number, \"when\");\nALTER TABLE shop.orders ADD CONSTRAINT orders_number_when_key UNIQUE USING INDEX orders_number_when_key;"
+    );
+    assert_eq!(
+        fix("ALTER TABLE \"Order Items\" ALTER \"Unit\" SET NOT NULL", "set-not-null-scan").lines().next(),
+        Some("ALTER TABLE \"Order Items\" ADD CONSTRAINT unit_set CHECK (\"Unit\" IS NOT NULL) NOT VALID;")
+    );
+    assert_eq!(
+        fix("ALTER TABLE s.t ADD CHECK (a > 0)", "check-constraint-scan").lines().next(),
+        Some("ALTER TABLE s.t ADD CONSTRAINT t_a_check CHECK (a > 0) NOT VALID;")
+    );
 }
