@@ -134,8 +134,8 @@ pub fn culprit(expression: &Node) -> Option<String> {
 pub fn not_null_columns(expression: &Node) -> Vec<String> {
     let tokens: Vec<_> = words(expression).filter(|token| !matches!(token.kind(), K::L_PAREN | K::R_PAREN)).collect();
     let mut columns = Vec::new();
-    for part in tokens.split(|token| token.kind() == K::AND_KW) {
-        match part {
+    for clause in tokens.split(|token| token.kind() == K::AND_KW) {
+        match clause {
             [column, is, not, null] if is.kind() == K::IS_KW && not.kind() == K::NOT_KW && null.kind() == K::NULL_KW => {
                 columns.push(part(column.text()));
             }
