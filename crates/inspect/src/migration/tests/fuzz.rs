@@ -99,23 +99,32 @@ fn mutated(random: &mut Random, seeds: &[Vec<u8>]) -> Vec<u8> {
     bytes
 }
 
-/// An answer within the bound for its size.
-fn answers(bytes: Vec<u8>) -> bool {
-    let (size, started) = (bytes.len(), Instant::now());
-    let text = String::from_utf8_lossy(&bytes).into_owned();
-    let answer = std::panic::catch_unwind(|| check(&[("a.sql".to_owned(), bytes)], &Options::new(16)));
-    let answer = answer.unwrap_or_else(|_| panic!("a panic for:\n{text}"));
-    // Unoptimised builds on busy machines: a bound against what grows with the square, not a measurement.
-    let bound = Duration::from_millis(500 + size as u64 / 4);
-    assert!(started.elapsed() < bound * 10, "{size} bytes took {:?}:\n{}", started.elapsed(), text.chars().take(300).collect::<String>());
-    answer.is_ok()
+/// An answer within the bound: whether the bytes were SQL.
+fn answers(bytes: &[u8], bound: Duration) -> bool {
+    let text = String::from_utf8_lossy(bytes);
+    let files = [("a.sql".to_owned(), bytes.to_vec())];
+    let mut took = Duration::MAX;
+    // A busy machine may not give us our turn; only what is slow every time is slow.
+    for _ in 0..3 {
+        let started = Instant::now();
+        let answer = std::panic::catch_unwind(|| check(&files, &Options::new(16)).is_ok());
+        let answer = answer.unwrap_or_else(|_| panic!("a panic for:\n{text}"));
+        took = took.min(started.elapsed());
+        if took < bound {
+            return answer;
+        }
+    }
+    panic!("{} bytes took {took:?}:\n{}", bytes.len(), text.chars().take(300).collect::<String>());
 }
 
 fn run(limit: Duration, seed: u64) -> (usize, usize) {
     let (seeds, mut random, started) = (seeds(), Random(seed), Instant::now());
     let (mut tried, mut readable) = (0, 0);
     while started.elapsed() < limit {
-        readable += usize::from(answers(mutated(&mut random, &seeds)));
+        let bytes = mutated(&mut random, &seeds);
+        // Unoptimised builds: a bound against what grows with the square, not a measurement.
+        let bound = Duration::from_millis(5_000 + bytes.len() as u64 * 5 / 2);
+        readable += usize::from(answers(&bytes, bound));
         tried += 1;
     }
     (tried, readable)
@@ -175,9 +184,6 @@ fn bombs() {
         many(";", 100_000),
         many("E'", 99_999),
     ] {
-        let (size, started) = (bomb.len(), Instant::now());
-        let head: String = bomb.chars().take(40).collect();
-        _ = check(&[("bomb.sql".to_owned(), bomb.into_bytes())], &Options::new(16));
-        assert!(started.elapsed() < Duration::from_secs(20), "{head} … ({size} bytes) took {:?}", started.elapsed());
+        answers(bomb.as_bytes(), Duration::from_secs(10));
     }
 }
