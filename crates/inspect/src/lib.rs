@@ -8,6 +8,7 @@ pub mod cvss;
 pub mod document;
 pub mod finding;
 pub mod junit;
+pub mod migration;
 pub mod report;
 pub mod sarif;
 pub mod sbom;

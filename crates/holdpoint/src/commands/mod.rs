@@ -13,6 +13,7 @@ pub mod freeze;
 pub mod gate;
 pub mod init;
 pub mod ledger;
+pub mod migration;
 pub mod offline;
 pub mod release;
 pub mod runs;
@@ -58,6 +59,7 @@ pub fn run(command: Command, out: &Out, connection: &Connection) -> Ended {
         Command::Calendar(args) => args.run(out),
         Command::Test(args) => args.run(out),
         Command::Compat(args) => args.run(out),
+        Command::Migration(args) => args.run(out),
         Command::Scan(args) => args.run(out),
         Command::Explain(args) => args.run(out),
         Command::Schema(args) => args.run(out),
