@@ -1,0 +1,3 @@
+//! Whether one version of a contract may follow another.
+
+pub mod protobuf;
