@@ -7,3 +7,4 @@ pub mod finding;
 pub mod junit;
 pub mod report;
 pub mod sarif;
+pub mod sbom;
