@@ -16,34 +16,77 @@ const FILES: [Known; 14] = [
     ("google/protobuf/source_context.proto", GOOGLE, &["SourceContext"], &[]),
     ("google/protobuf/struct.proto", GOOGLE, &["Struct", "Value", "ListValue"], &["NullValue"]),
     ("google/protobuf/timestamp.proto", GOOGLE, &["Timestamp"], &[]),
-    ("google/protobuf/type.proto", GOOGLE, &["Type", "Field", "Enum", "EnumValue", "Option"], &["Field.Kind", "Field.Cardinality", "Syntax"]),
+    (
+        "google/protobuf/type.proto",
+        GOOGLE,
+        &["Type", "Field", "Enum", "EnumValue", "Option"],
+        &["Field.Kind", "Field.Cardinality", "Syntax"],
+    ),
     (
         "google/protobuf/wrappers.proto",
         GOOGLE,
-        &[
-            "DoubleValue", "FloatValue", "Int64Value", "UInt64Value", "Int32Value", "UInt32Value", "BoolValue", "StringValue", "BytesValue",
-        ],
+        &["DoubleValue", "FloatValue", "Int64Value", "UInt64Value", "Int32Value", "UInt32Value", "BoolValue", "StringValue", "BytesValue"],
         &[],
     ),
     (
         "google/protobuf/descriptor.proto",
         GOOGLE,
         &[
-            "FileDescriptorSet", "FileDescriptorProto", "DescriptorProto", "DescriptorProto.ExtensionRange", "DescriptorProto.ReservedRange",
-            "ExtensionRangeOptions", "ExtensionRangeOptions.Declaration", "FieldDescriptorProto", "OneofDescriptorProto",
-            "EnumDescriptorProto", "EnumDescriptorProto.EnumReservedRange", "EnumValueDescriptorProto", "ServiceDescriptorProto",
-            "MethodDescriptorProto", "FileOptions", "MessageOptions", "FieldOptions", "FieldOptions.EditionDefault",
-            "FieldOptions.FeatureSupport", "OneofOptions", "EnumOptions", "EnumValueOptions", "ServiceOptions", "MethodOptions",
-            "UninterpretedOption", "UninterpretedOption.NamePart", "FeatureSet", "FeatureSet.VisibilityFeature", "FeatureSetDefaults",
-            "FeatureSetDefaults.FeatureSetEditionDefault", "SourceCodeInfo", "SourceCodeInfo.Location", "GeneratedCodeInfo",
+            "FileDescriptorSet",
+            "FileDescriptorProto",
+            "DescriptorProto",
+            "DescriptorProto.ExtensionRange",
+            "DescriptorProto.ReservedRange",
+            "ExtensionRangeOptions",
+            "ExtensionRangeOptions.Declaration",
+            "FieldDescriptorProto",
+            "OneofDescriptorProto",
+            "EnumDescriptorProto",
+            "EnumDescriptorProto.EnumReservedRange",
+            "EnumValueDescriptorProto",
+            "ServiceDescriptorProto",
+            "MethodDescriptorProto",
+            "FileOptions",
+            "MessageOptions",
+            "FieldOptions",
+            "FieldOptions.EditionDefault",
+            "FieldOptions.FeatureSupport",
+            "OneofOptions",
+            "EnumOptions",
+            "EnumValueOptions",
+            "ServiceOptions",
+            "MethodOptions",
+            "UninterpretedOption",
+            "UninterpretedOption.NamePart",
+            "FeatureSet",
+            "FeatureSet.VisibilityFeature",
+            "FeatureSetDefaults",
+            "FeatureSetDefaults.FeatureSetEditionDefault",
+            "SourceCodeInfo",
+            "SourceCodeInfo.Location",
+            "GeneratedCodeInfo",
             "GeneratedCodeInfo.Annotation",
         ],
         &[
-            "Edition", "SymbolVisibility", "ExtensionRangeOptions.VerificationState", "FieldDescriptorProto.Type",
-            "FieldDescriptorProto.Label", "FileOptions.OptimizeMode", "FieldOptions.CType", "FieldOptions.JSType",
-            "FieldOptions.OptionRetention", "FieldOptions.OptionTargetType", "MethodOptions.IdempotencyLevel", "FeatureSet.FieldPresence",
-            "FeatureSet.EnumType", "FeatureSet.RepeatedFieldEncoding", "FeatureSet.Utf8Validation", "FeatureSet.MessageEncoding",
-            "FeatureSet.JsonFormat", "FeatureSet.EnforceNamingStyle", "GeneratedCodeInfo.Annotation.Semantic",
+            "Edition",
+            "SymbolVisibility",
+            "ExtensionRangeOptions.VerificationState",
+            "FieldDescriptorProto.Type",
+            "FieldDescriptorProto.Label",
+            "FileOptions.OptimizeMode",
+            "FieldOptions.CType",
+            "FieldOptions.JSType",
+            "FieldOptions.OptionRetention",
+            "FieldOptions.OptionTargetType",
+            "MethodOptions.IdempotencyLevel",
+            "FeatureSet.FieldPresence",
+            "FeatureSet.EnumType",
+            "FeatureSet.RepeatedFieldEncoding",
+            "FeatureSet.Utf8Validation",
+            "FeatureSet.MessageEncoding",
+            "FeatureSet.JsonFormat",
+            "FeatureSet.EnforceNamingStyle",
+            "GeneratedCodeInfo.Annotation.Semantic",
         ],
     ),
     (
@@ -66,11 +109,7 @@ pub(super) fn is_enum(name: &str, files: &[usize]) -> Option<bool> {
     files.iter().find_map(|index| {
         let (_, package, messages, enums) = FILES.get(*index)?;
         let below = name.strip_prefix(package)?.strip_prefix('.')?;
-        if messages.contains(&below) {
-            Some(false)
-        } else {
-            enums.contains(&below).then_some(true)
-        }
+        if messages.contains(&below) { Some(false) } else { enums.contains(&below).then_some(true) }
     })
 }
 

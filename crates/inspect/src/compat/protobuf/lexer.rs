@@ -204,7 +204,10 @@ impl<'a> Lexer<'a> {
                 bytes.extend(character.encode_utf8(&mut [0; 4]).as_bytes());
                 return Ok(());
             }
-            _ => return self.problem("this escape is unknown: expected one of \\a \\b \\f \\n \\r \\t \\v \\\\ \\' \\\" \\? \\x \\u \\U or octal"),
+            _ => {
+                return self
+                    .problem("this escape is unknown: expected one of \\a \\b \\f \\n \\r \\t \\v \\\\ \\' \\\" \\? \\x \\u \\U or octal");
+            }
         };
         bytes.push(plain);
         Ok(())

@@ -2,9 +2,7 @@
 
 use super::checks;
 use super::features::{CppString, Features, Presence};
-use super::model::{
-    Cardinality, Enum, EnumValue, Field, File, Kind, Message, Method, MissingImport, Oneof, Service, Tree, joined,
-};
+use super::model::{Cardinality, Enum, EnumValue, Field, File, Kind, Message, Method, MissingImport, Oneof, Service, Tree, joined};
 use super::names::{Names, Resolved, join};
 use super::parser::FIELD_NUMBER_MAX;
 use super::syntax::{
@@ -315,11 +313,8 @@ impl Linker<'_> {
     fn enumeration(&mut self, place: Place<'_>, found: &EnumSyntax) {
         let features = place.features.refined(&found.options);
         let name = join(place.scope, &found.name);
-        let values: Vec<EnumValue> = found
-            .values
-            .iter()
-            .map(|value| EnumValue { name: value.name.clone(), number: value.number, line: value.line })
-            .collect();
+        let values: Vec<EnumValue> =
+            found.values.iter().map(|value| EnumValue { name: value.name.clone(), number: value.number, line: value.line }).collect();
         if let Some(first) = values.first()
             && first.number != 0
             && !features.closed_enums

@@ -14,6 +14,8 @@ mod options;
 mod parser;
 mod rules;
 mod syntax;
+#[cfg(test)]
+mod tests;
 
 pub use model::Tree;
 pub use rules::{Level, RULES, RuleInfo, compare};

@@ -16,8 +16,14 @@ pub(super) enum What {
 
 #[derive(Debug, PartialEq)]
 pub(super) enum Resolved {
-    Message { name: String, index: Option<usize> },
-    Enum { name: String, index: Option<usize> },
+    Message {
+        name: String,
+        index: Option<usize>,
+    },
+    Enum {
+        name: String,
+        index: Option<usize>,
+    },
     /// Declared in a file that the tree does not hold.
     Unknown(String),
     Wrong(String),
@@ -203,11 +209,8 @@ impl Imports {
         for (index, (path, _)) in files.iter().enumerate() {
             by_name.entry(path.rsplit('/').next().unwrap_or(path)).or_default().push(index);
         }
-        let mut all = Self {
-            files: vec![Vec::new(); files.len()],
-            known: vec![Vec::new(); files.len()],
-            missing: vec![(false, false); files.len()],
-        };
+        let mut all =
+            Self { files: vec![Vec::new(); files.len()], known: vec![Vec::new(); files.len()], missing: vec![(false, false); files.len()] };
         for (index, (path, file)) in files.iter().enumerate() {
             for import in &file.imports {
                 let found = by_path.get(import.path.as_str()).copied().or_else(|| below_a_root(files, &by_name, path, &import.path));

@@ -346,9 +346,8 @@ impl<'a> Parser<'a> {
             return Err(Problem::new(line, "a map has no label and stands in no oneof"));
         }
         let key = self.word("the type of the key")?.to_owned();
-        const KEYS: [&str; 12] = [
-            "int32", "int64", "uint32", "uint64", "sint32", "sint64", "fixed32", "fixed64", "sfixed32", "sfixed64", "bool", "string",
-        ];
+        const KEYS: [&str; 12] =
+            ["int32", "int64", "uint32", "uint64", "sint32", "sint64", "fixed32", "fixed64", "sfixed32", "sfixed64", "bool", "string"];
         if !KEYS.contains(&key.as_str()) {
             return Err(Problem::new(line, format!("{key:?} is no type of a key: expected an integer, bool or string")));
         }

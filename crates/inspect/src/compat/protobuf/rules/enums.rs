@@ -52,6 +52,7 @@ fn quoted<'a>(names: impl IntoIterator<Item = &'a &'a str>) -> String {
 fn values(all: &mut Comparison<'_>, before: &Enum, now: &Enum) {
     let (old, new) = (by_number(before), by_number(now));
     let place = At { file: now.file, line: now.line };
+    let reserved_names: BTreeSet<&str> = now.reserved_names.iter().map(String::as_str).collect();
     for (number, (old_names, old_line)) in &old {
         let was = At { file: before.file, line: *old_line };
         let first = old_names.iter().next().copied().unwrap_or_default();
@@ -66,19 +67,15 @@ fn values(all: &mut Comparison<'_>, before: &Enum, now: &Enum) {
             if !in_ranges(&now.reserved, *number) {
                 deleted(&ENUM_VALUE_NO_DELETE_UNLESS_NUMBER_RESERVED, " without its number being reserved");
             }
-            if !old_names.iter().all(|name| now.reserved_names.iter().any(|reserved| reserved == name)) {
+            if !old_names.is_subset(&reserved_names) {
                 deleted(&ENUM_VALUE_NO_DELETE_UNLESS_NAME_RESERVED, " without its name being reserved");
             }
             continue;
         };
         // More names for a number are fine, fewer are not.
         if !old_names.is_subset(new_names) {
-            let message = format!(
-                "The value {number} of {} changed its name from {} to {}.",
-                before.name,
-                quoted(old_names),
-                quoted(new_names)
-            );
+            let message =
+                format!("The value {number} of {} changed its name from {} to {}.", before.name, quoted(old_names), quoted(new_names));
             let found = all.say(&ENUM_VALUE_SAME_NAME, &path, At { file: now.file, line: *new_line }, Some(was), message);
             mend(found, "keep the old name beside the new one with option allow_alias = true");
         }

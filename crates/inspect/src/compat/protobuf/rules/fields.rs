@@ -93,7 +93,7 @@ fn deleted(all: &mut Comparison<'_>, field: &Field, before: &Message, now: &Mess
     if !in_ranges(&now.reserved, field.number) {
         say(&FIELD_NO_DELETE_UNLESS_NUMBER_RESERVED, " without its number being reserved");
     }
-    if !now.reserved_names.iter().any(|name| *name == field.name) {
+    if !now.reserved_names.contains(&field.name) {
         say(&FIELD_NO_DELETE_UNLESS_NAME_RESERVED, " without its name being reserved");
     }
 }
@@ -129,22 +129,24 @@ fn change(all: &mut Comparison<'_>, rule: &RuleInfo, fields: (&Field, &Field), w
 }
 
 fn names(all: &mut Comparison<'_>, before: &Field, now: &Field) {
-    let extension = before.extendee.is_some();
-    let name = |field: &Field| if extension { field.full_name.clone() } else { field.name.clone() };
-    let (old, new) = if extension != now.extendee.is_some() {
-        (before.name.clone(), now.name.clone())
-    } else {
-        (name(before), name(now))
-    };
+    let (was_extension, is_extension) = (before.extendee.is_some(), now.extendee.is_some());
+    let both = was_extension && is_extension;
+    let name = |field: &Field| if both { field.full_name.clone() } else { field.name.clone() };
+    let (old, new) = (name(before), name(now));
     if old != new {
         let message = format!("Field {} of {} changed its name from {old:?} to {new:?}.", before.number, owner(before));
         let found = all.say(&FIELD_SAME_NAME, &before.full_name, now.at(), Some(before.at()), message);
         mend(found, format!("keep the name {old:?}, or add a field with a new number"));
     }
-    if !extension && before.json_name != now.json_name {
-        let message = format!("{} changed its name in JSON from {:?} to {:?}.", subject(now), before.json_name, now.json_name);
+    // JSON names an extension by its full name in brackets; of two extensions, the names were compared already.
+    let json = |field: &Field| if field.extendee.is_some() { format!("[{}]", field.full_name) } else { field.json_name.clone() };
+    let (old, new) = (json(before), json(now));
+    if !both && old != new {
+        let message = format!("{} changed its name in JSON from {old:?} to {new:?}.", subject(now));
         let found = all.say(&FIELD_SAME_JSON_NAME, &before.full_name, now.at(), Some(before.at()), message);
-        mend(found, format!("[json_name = {:?}]", before.json_name));
+        if !was_extension && !is_extension {
+            mend(found, format!("[json_name = {old:?}]"));
+        }
     }
 }
 

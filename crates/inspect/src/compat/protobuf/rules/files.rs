@@ -33,7 +33,8 @@ fn files(all: &mut Comparison<'_>) {
             continue;
         };
         let now = &revision.files[same];
-        if before.edition != now.edition {
+        // From one edition to the next, features say what changed.
+        if before.edition != now.edition && !(before.edition.has_features() && now.edition.has_features()) {
             let message = format!("{} changed from {} to {}.", now.path, before.edition.word(), now.edition.word());
             let place = At { file: same, line: now.edition_line };
             all.say(&FILE_SAME_SYNTAX, &now.path, place, Some(At { file: index, line: before.edition_line }), message);
@@ -51,8 +52,7 @@ fn files(all: &mut Comparison<'_>) {
             let ((old, old_line), (new, new_line)) = (value(before), value(now));
             if old != new {
                 let message = format!("{} changed its option {option} from {old:?} to {new:?}.", now.path);
-                let found =
-                    all.say(rule, &now.path, At { file: same, line: new_line }, Some(At { file: index, line: old_line }), message);
+                let found = all.say(rule, &now.path, At { file: same, line: new_line }, Some(At { file: index, line: old_line }), message);
                 mend(found, format!("option {option} = {old:?};"));
             }
         }
@@ -72,13 +72,27 @@ fn declared<'a>(all: &Comparison<'a>) -> Vec<Declared<'a>> {
     for found in &base.enums {
         add("enum", &found.name, found.file, found.line, &ENUM_NO_DELETE, &PACKAGE_ENUM_NO_DELETE);
     }
+    // On the wire an extension is its number, whatever it is named.
+    let kept = if all.level.is_wire() { kept_numbers(all) } else { HashSet::new() };
     for extension in &base.extensions {
+        if kept.contains(&(extension.extendee.as_deref().unwrap_or_default(), extension.number)) {
+            continue;
+        }
         add("extension", &extension.full_name, extension.file, extension.line, &EXTENSION_NO_DELETE, &PACKAGE_EXTENSION_NO_DELETE);
     }
     for service in &base.services {
         add("service", &service.name, service.file, service.line, &SERVICE_NO_DELETE, &PACKAGE_SERVICE_NO_DELETE);
     }
     list
+}
+
+/// The numbers that fields or extensions of the revision have in those messages that the base extends.
+fn kept_numbers<'a>(all: &Comparison<'a>) -> HashSet<(&'a str, i64)> {
+    let extended: HashSet<&str> = all.base.extensions.iter().filter_map(|extension| extension.extendee.as_deref()).collect();
+    let own = extended.into_iter().filter_map(|name| all.revision.message(name));
+    let own = own.flat_map(|message| message.fields.iter().map(|field| (message.name.as_str(), field.number)));
+    let extensions = all.revision.extensions.iter().filter_map(|other| Some((other.extendee.as_deref()?, other.number)));
+    own.chain(extensions).collect()
 }
 
 /// Where the revision declares full names.
@@ -124,7 +138,9 @@ fn deleted(all: &mut Comparison<'_>) {
         });
         let kept = match all.level {
             // Of a deleted file, the file is reported.
-            Level::Source => same_file.is_none() || here.as_deref().is_some_and(|name| now.get(name).is_some_and(|at| Some(at.file) == same_file)),
+            Level::Source => {
+                same_file.is_none() || here.as_deref().is_some_and(|name| now.get(name).is_some_and(|at| Some(at.file) == same_file))
+            }
             Level::Package => now.contains_key(one.name) || !packages.contains(base.package(one.at.file)),
             // Of a file with another package, the package is reported.
             Level::WireJson | Level::Wire => {

@@ -52,9 +52,7 @@ fn type_word(field: &Field) -> String {
 fn same_name(before: &Field, now: &Field) -> bool {
     let ends = |long: &str, short: &str| long.strip_suffix(short).is_some_and(|rest| rest.ends_with('.'));
     let (old, new) = (before.type_name.as_str(), now.type_name.as_str());
-    old == new
-        || (before.kind == Kind::Unknown && ends(new, old))
-        || (now.kind == Kind::Unknown && ends(old, new))
+    old == new || (before.kind == Kind::Unknown && ends(new, old)) || (now.kind == Kind::Unknown && ends(old, new))
 }
 
 /// The types of a field before and now; `who` names the field.

@@ -75,10 +75,8 @@ fn required(all: &mut Comparison<'_>, before: &Message, now: &Message) {
         mend(found, format!("keep required field {} until no reader of the base runs", field.number));
     }
     for field in now.fields.iter().filter(|field| new.contains(&field.number) && !old.contains(&field.number)) {
-        let message = format!(
-            "{} newly requires field {} {:?}: messages of the base lack it and are refused.",
-            now.name, field.number, field.name
-        );
+        let message =
+            format!("{} newly requires field {} {:?}: messages of the base lack it and are refused.", now.name, field.number, field.name);
         let path = format!("{}.{}", now.name, field.name);
         let found = all.say(rule, &path, At { file: now.file, line: field.line }, Some(before.at()), message);
         mend(found, "make the field optional");
