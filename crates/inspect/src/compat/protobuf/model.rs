@@ -320,17 +320,15 @@ mod tests {
     fn ranges_join_and_miss() {
         assert_eq!(joined(&ranges(&[(5, 9), (1, 2), (3, 3), (8, 12), (20, 20)])), ranges(&[(1, 3), (5, 12), (20, 20)]));
         let held = ranges(&[(1, 3), (5, 12), (20, 20)]);
-        let table: [(i64, i64, &[(i64, i64)]); 6] = [
-            (1, 3, &[]),
-            (1, 5, &[(4, 4)]),
-            (0, 25, &[(0, 0), (4, 4), (13, 19), (21, 25)]),
-            (13, 19, &[(13, 19)]),
-            (30, 40, &[(30, 40)]),
-            (6, 13, &[(13, 13)]),
-        ];
-        for (start, end, gaps) in table {
+        let check = |start, end, gaps: &[(i64, i64)]| {
             assert_eq!(missing(Range { start, end }, &held), ranges(gaps), "{start} to {end}");
-        }
+        };
+        check(1, 3, &[]);
+        check(1, 5, &[(4, 4)]);
+        check(0, 25, &[(0, 0), (4, 4), (13, 19), (21, 25)]);
+        check(13, 19, &[(13, 19)]);
+        check(30, 40, &[(30, 40)]);
+        check(6, 13, &[(13, 13)]);
         for number in -1..30 {
             assert_eq!(in_ranges(&held, number), held.iter().any(|range| range.contains(number)), "{number}");
         }
