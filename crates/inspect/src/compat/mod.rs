@@ -2,7 +2,11 @@
 //!
 //! Does not read files and does not know what runs where: bytes of two versions in, findings out.
 
+<<<<<<< HEAD
 pub mod protobuf;
+=======
+pub mod openapi;
+>>>>>>> main
 
 use crate::finding::{Finding, Severity};
 
