@@ -27,6 +27,9 @@ pub enum Strictness {
 }
 
 #[derive(Args)]
+#[command(after_help = "Examples:
+  holdpoint compat protobuf main/proto branch/proto
+  holdpoint compat protobuf running/proto branch/proto --against previous/proto --level wire-json")]
 pub struct Protobuf {
     /// The .proto files of what runs, or may come back.
     base: PathBuf,
@@ -55,14 +58,13 @@ impl Protobuf {
         let mut found = Vec::new();
         for folder in std::iter::once(&base).chain(&against) {
             let before = tree(folder)?;
-            found.push((folder.display().to_string(), compare(&before, &now, level)));
+            found.push((folder.display().to_string(), "forward", compare(&before, &now, level)));
         }
-        let bases: Vec<String> = found.iter().map(|(base, _)| base.clone()).collect();
-        let findings = against::merge(found);
+        let (findings, bases) = against::joined(found);
         let verdict = compat::verdict(&findings);
         let mut more = Map::new();
         more.insert("level".to_owned(), json!(level.word()));
-        more.insert("bases".to_owned(), json!(bases));
+        more.insert("against".to_owned(), bases);
         more.insert("files".to_owned(), json!(now.files.len()));
         reporting.end(out, &Judgement { command: "compat protobuf", verdict, blocks: verdict == "breaking", findings, more })
     }
