@@ -61,7 +61,8 @@ fn every_version_that_may_come_back_is_a_base() {
         .map(|one| (one["path"].as_str().unwrap_or_default(), one["against"].as_str().unwrap_or_default()))
         .collect();
     assert_eq!(found, [("shop.v1.Order.note", "v2"), ("shop.v1.Order.old", "v1")], "{said:#}");
-    let bases: Vec<_> = said["against"].as_array().expect("a list").iter().map(|one| (one["base"].as_str(), one["verdict"].as_str())).collect();
+    let bases: Vec<_> =
+        said["against"].as_array().expect("a list").iter().map(|one| (one["base"].as_str(), one["verdict"].as_str())).collect();
     assert_eq!(bases, [(Some("v2"), Some("breaking")), (Some("v1"), Some("breaking"))]);
 }
 

@@ -3,6 +3,7 @@
 //! Reads files; what they mean is judged in `holdpoint_inspect::compat`.
 
 mod against;
+mod avro;
 mod openapi;
 mod protobuf;
 
@@ -14,6 +15,8 @@ use clap::Subcommand;
 pub enum Compat {
     /// compatible, risky or breaking, from two versions of an HTTP API.
     Openapi(openapi::Openapi),
+    /// compatible or breaking, by Avro's schema resolution.
+    Avro(avro::Avro),
     /// compatible, risky or breaking, from two folders of .proto files.
     Protobuf(protobuf::Protobuf),
 }
@@ -22,6 +25,7 @@ impl Compat {
     pub fn run(self, out: &Out) -> Ended {
         match self {
             Compat::Openapi(args) => args.run(out),
+            Compat::Avro(args) => args.run(out),
             Compat::Protobuf(args) => args.run(out),
         }
     }

@@ -2,11 +2,9 @@
 //!
 //! Does not read files and does not know what runs where: bytes of two versions in, findings out.
 
-<<<<<<< HEAD
-pub mod protobuf;
-=======
+pub mod avro;
 pub mod openapi;
->>>>>>> main
+pub mod protobuf;
 
 use crate::finding::{Finding, Severity};
 
