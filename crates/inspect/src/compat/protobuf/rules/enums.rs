@@ -3,10 +3,10 @@
 use super::super::model::{Enum, in_ranges};
 use super::messages::{Kept, names, ranges};
 use super::table::{
-    ENUM_SAME_JSON_FORMAT, ENUM_SAME_TYPE, ENUM_VALUE_NO_DELETE, ENUM_VALUE_NO_DELETE_UNLESS_NAME_RESERVED,
+    ENUM_SAME_JSON_FORMAT, ENUM_SAME_TYPE, ENUM_VALUE_ADDED, ENUM_VALUE_NO_DELETE, ENUM_VALUE_NO_DELETE_UNLESS_NAME_RESERVED,
     ENUM_VALUE_NO_DELETE_UNLESS_NUMBER_RESERVED, ENUM_VALUE_SAME_NAME, RESERVED_ENUM_NO_DELETE,
 };
-use super::{At, Comparison, mend};
+use super::{At, Comparison, Level, mend};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The names of each number, and the line of its first value.
@@ -39,6 +39,7 @@ pub(super) fn compare(all: &mut Comparison<'_>) {
             all.say(&ENUM_SAME_JSON_FORMAT, &before.name, place, Some(was), message);
         }
         values(all, before, now);
+        added(all, before, now);
         let kept = Kept { kind: "enum", name: &before.name, now: place, before: was };
         ranges(all, &RESERVED_ENUM_NO_DELETE, "reserved", &kept, &before.reserved, &now.reserved);
         names(all, &RESERVED_ENUM_NO_DELETE, &kept, &before.reserved_names, &now.reserved_names);
@@ -79,5 +80,22 @@ fn values(all: &mut Comparison<'_>, before: &Enum, now: &Enum) {
             let found = all.say(&ENUM_VALUE_SAME_NAME, &path, At { file: now.file, line: *new_line }, Some(was), message);
             mend(found, "keep the old name beside the new one with option allow_alias = true");
         }
+    }
+}
+
+/// Values that readers of the base do not know. An open enum keeps their numbers, so on the wire they matter to closed ones alone.
+fn added(all: &mut Comparison<'_>, before: &Enum, now: &Enum) {
+    let refused = match all.level {
+        Level::WireJson => "readers of JSON that do not know it refuse the message",
+        Level::Wire if before.closed => "readers of the base leave the field unset, and refuse the message where it is required",
+        _ => return,
+    };
+    let known: BTreeSet<i64> = before.values.iter().map(|value| value.number).collect();
+    for value in now.values.iter().filter(|value| !known.contains(&value.number)) {
+        let path = format!("{}.{}", before.name, value.name);
+        let message = format!("The value {} {:?} of {} is new: {refused}.", value.number, value.name, before.name);
+        let place = At { file: now.file, line: value.line };
+        let found = all.say(&ENUM_VALUE_ADDED, &path, place, Some(At { file: before.file, line: before.line }), message);
+        mend(found, "write it only when every reader knows it");
     }
 }

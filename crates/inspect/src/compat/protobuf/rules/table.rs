@@ -190,6 +190,8 @@ rules! {
         "A deleted value's number is reserved."
     ENUM_VALUE_SAME_NAME "enum-value-same-name" "ENUM_VALUE_SAME_NAME" [BREAKING, BREAKING, BREAKING, OFF]
         "The value of a number keeps its names."
+    ENUM_VALUE_ADDED "enum-value-added" "" [OFF, OFF, RISKY, RISKY]
+        "Readers of the base do not know a new value: JSON with its name is refused, and a closed enum leaves the field unset."
     RESERVED_ENUM_NO_DELETE "reserved-enum-no-delete" "RESERVED_ENUM_NO_DELETE" [BREAKING, BREAKING, BREAKING, BREAKING]
         "What was reserved stays reserved."
     SERVICE_NO_DELETE "service-no-delete" "SERVICE_NO_DELETE" [BREAKING, OFF, BREAKING, BREAKING]
