@@ -56,33 +56,40 @@ pub(super) fn compare(all: &mut Comparison<'_>) {
         if before.map_entry && now.map_entry {
             continue;
         }
-        let mut by_number = ByNumber::of(now);
+        let (mut by_number, mut oneofs) = (ByNumber::of(now), None);
+        let reserved: HashSet<&str> = now.reserved_names.iter().map(String::as_str).collect();
         for (index, field) in before.fields.iter().enumerate() {
             if let Some(same) = by_number.find(index, field.number) {
                 pair(all, field, same);
-                oneof(all, (before, field), (now, same));
+                oneof(all, (before, field), (now, same), &mut oneofs);
                 continue;
             }
             // On the wire an extension is a field of what it extends.
             match now_extensions.get(&(before.name.as_str(), field.number)).filter(|_| all.level.is_wire()) {
                 Some(extension) => pair(all, field, extension),
-                None => deleted(all, field, before, now),
+                None => deleted(all, field, before, now, &reserved),
             }
         }
     }
+    let extended = if all.level.is_wire() { extended_fields(all) } else { HashMap::new() };
     for extension in &base.extensions {
         let extendee = extension.extendee.as_deref().unwrap_or_default();
         if let Some(same) = now_extensions.get(&(extendee, extension.number)) {
             pair(all, extension, same);
-        } else if all.level.is_wire()
-            && let Some(field) = revision.message(extendee).and_then(|now| now.fields.iter().find(|field| field.number == extension.number))
-        {
+        } else if let Some(field) = extended.get(&(extendee, extension.number)) {
             pair(all, extension, field);
         }
     }
 }
 
-fn deleted(all: &mut Comparison<'_>, field: &Field, before: &Message, now: &Message) {
+/// The revision's own fields of those messages that the base extends.
+fn extended_fields<'a>(all: &Comparison<'a>) -> HashMap<(&'a str, i64), &'a Field> {
+    let extended: HashSet<&str> = all.base.extensions.iter().filter_map(|extension| extension.extendee.as_deref()).collect();
+    let messages = extended.into_iter().filter_map(|name| all.revision.message(name));
+    messages.flat_map(|message| message.fields.iter().map(|field| ((message.name.as_str(), field.number), field))).collect()
+}
+
+fn deleted(all: &mut Comparison<'_>, field: &Field, before: &Message, now: &Message, reserved: &HashSet<&str>) {
     let place = At { file: now.file, line: now.line };
     let mut say = |rule: &RuleInfo, why: &str| {
         let message = format!("Field {} {:?} of {} was deleted{why}.", field.number, field.name, before.name);
@@ -93,7 +100,7 @@ fn deleted(all: &mut Comparison<'_>, field: &Field, before: &Message, now: &Mess
     if !in_ranges(&now.reserved, field.number) {
         say(&FIELD_NO_DELETE_UNLESS_NUMBER_RESERVED, " without its number being reserved");
     }
-    if !now.reserved_names.contains(&field.name) {
+    if !reserved.contains(field.name.as_str()) {
         say(&FIELD_NO_DELETE_UNLESS_NAME_RESERVED, " without its name being reserved");
     }
 }
@@ -198,7 +205,55 @@ fn languages(all: &mut Comparison<'_>, before: &Field, now: &Field) {
     }
 }
 
-fn oneof(all: &mut Comparison<'_>, before: (&Message, &Field), now: (&Message, &Field)) {
+/// The oneofs of a message before and now, by what they hold. Built once a message, and only where some name changed.
+struct Oneofs {
+    before: Vec<HashSet<i64>>,
+    now: Vec<HashSet<i64>>,
+    numbers_before: HashSet<i64>,
+    numbers_now: HashSet<i64>,
+    /// Renamed ones, by their index before: whether that is all, or members changed, too.
+    renamed: HashMap<(usize, usize), bool>,
+}
+
+impl Oneofs {
+    fn of(before: &Message, now: &Message) -> Self {
+        let members = |message: &Message| -> Vec<HashSet<i64>> {
+            let mut members = vec![HashSet::new(); message.oneofs.len()];
+            for field in &message.fields {
+                if let Some(own) = field.oneof.and_then(|index| members.get_mut(index)) {
+                    own.insert(field.number);
+                }
+            }
+            members
+        };
+        let numbers = |message: &Message| message.fields.iter().map(|field| field.number).collect();
+        Self {
+            before: members(before),
+            now: members(now),
+            numbers_before: numbers(before),
+            numbers_now: numbers(now),
+            renamed: HashMap::new(),
+        }
+    }
+
+    /// Whether two oneofs hold the same of those fields that both messages have, and whether that was not asked before.
+    fn same(&mut self, old: usize, new: usize) -> (bool, bool) {
+        if let Some(known) = self.renamed.get(&(old, new)) {
+            return (*known, false);
+        }
+        let same = match (self.before.get(old), self.now.get(new)) {
+            (Some(old), Some(new)) => {
+                old.iter().all(|number| new.contains(number) || !self.numbers_now.contains(number))
+                    && new.iter().all(|number| old.contains(number) || !self.numbers_before.contains(number))
+            }
+            _ => false,
+        };
+        self.renamed.insert((old, new), same);
+        (same, true)
+    }
+}
+
+fn oneof(all: &mut Comparison<'_>, before: (&Message, &Field), now: (&Message, &Field), oneofs: &mut Option<Oneofs>) {
     let name = |(message, field): (&Message, &Field)| -> Option<(usize, String)> {
         let index = field.oneof?;
         Some((index, message.oneofs.get(index)?.name.clone()))
@@ -209,14 +264,15 @@ fn oneof(all: &mut Comparison<'_>, before: (&Message, &Field), now: (&Message, &
         (None, None) => return,
         (Some((_, old)), Some((_, new))) if old == new => return,
         (Some((old_index, old)), Some((new_index, new))) => {
-            if all.level.is_wire() && same_members(before.0, old_index, now.0, new_index) {
-                let message = format!("The oneof {old} of {} is now named {new}.", before.0.name);
-                let first = before.0.fields.iter().find(|field| field.oneof == Some(old_index));
-                // Said once, at its first member.
-                if first.is_some_and(|field| field.number == before.1.number) {
+            if all.level.is_wire() {
+                let (same, first) = oneofs.get_or_insert_with(|| Oneofs::of(before.0, now.0)).same(old_index, new_index);
+                if same && first {
+                    let message = format!("The oneof {old} of {} is now named {new}.", before.0.name);
                     all.say(&ONEOF_RENAMED, path, now.1.at(), place, message);
                 }
-                return;
+                if same {
+                    return;
+                }
             }
             let message = format!("{} moved from oneof {old} to oneof {new}.", subject(now.1));
             all.say(&FIELD_SAME_ONEOF, path, now.1.at(), place, message)
@@ -231,15 +287,4 @@ fn oneof(all: &mut Comparison<'_>, before: (&Message, &Field), now: (&Message, &
         }
     };
     mend(found, "leave the field where it is, and add another one with a new number");
-}
-
-/// Whether two oneofs hold the same of those fields that both messages have.
-fn same_members(before: &Message, old: usize, now: &Message, new: usize) -> bool {
-    let members = |message: &Message, index: usize| -> HashSet<i64> {
-        message.fields.iter().filter(|field| field.oneof == Some(index)).map(|field| field.number).collect()
-    };
-    let (old_members, new_members) = (members(before, old), members(now, new));
-    let has = |message: &Message, number: i64| message.fields.iter().any(|field| field.number == number);
-    old_members.iter().all(|number| new_members.contains(number) || !has(now, *number))
-        && new_members.iter().all(|number| old_members.contains(number) || !has(before, *number))
 }

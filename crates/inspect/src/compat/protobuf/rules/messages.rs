@@ -25,8 +25,9 @@ pub(super) fn compare(all: &mut Comparison<'_>) {
         }
         form(all, before, now);
         required(all, before, now);
+        let oneofs: HashSet<&str> = now.oneofs.iter().map(|oneof| oneof.name.as_str()).collect();
         for oneof in &before.oneofs {
-            if !now.oneofs.iter().any(|other| other.name == oneof.name) {
+            if !oneofs.contains(oneof.name.as_str()) {
                 let path = format!("{}.{}", before.name, oneof.name);
                 let message = format!("The oneof {} of {} was deleted.", oneof.name, before.name);
                 all.say(&ONEOF_NO_DELETE, &path, now.at(), Some(At { file: before.file, line: oneof.line }), message);
