@@ -1,5 +1,7 @@
 //! Commands that need no server, run as a team's continuous integration would.
 
 mod calendar;
+mod compat_avro;
 mod compat_openapi;
 mod migration;
+mod compat_protobuf;
