@@ -2,3 +2,4 @@
 
 mod calendar;
 mod compat_openapi;
+mod scan;
