@@ -5,3 +5,4 @@ mod compat_avro;
 mod compat_openapi;
 mod migration;
 mod compat_protobuf;
+mod scan;

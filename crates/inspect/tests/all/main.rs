@@ -4,3 +4,4 @@ mod document;
 mod openapi_operations;
 mod openapi_schemas;
 mod openapi_support;
+mod scan_fuzz;
