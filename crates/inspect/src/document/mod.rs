@@ -333,6 +333,31 @@ impl Tree {
         }
     }
 
+    /// For every node a digest of what it holds: equal values have equal digests, whatever the order of a map's members.
+    /// `own` may add something to a node's digest that is not in its text, such as the file that a reference starts from.
+    pub fn digests(&self, own: impl Fn(NodeId) -> Option<u64>) -> Vec<u128> {
+        let mut digests: Vec<u128> = Vec::with_capacity(self.nodes.len());
+        // Members were added before what holds them.
+        for (id, node) in self.nodes.iter().enumerate() {
+            let id = id as NodeId;
+            let of = |child: NodeId| digests.get(child as usize).copied().unwrap_or_default();
+            let digest = match node.kind {
+                Kind::Map => {
+                    let members = self.map(id).iter().map(|entry| digest(&(self.cut(entry.key), of(entry.value))));
+                    digest(&(0u8, own(id), members.fold(0u128, u128::wrapping_add)))
+                }
+                Kind::List => digest(&(1u8, own(id), self.items(id).iter().map(|item| of(*item)).collect::<Vec<u128>>())),
+                kind => digest(&(2u8, kind, self.cut(node.piece))),
+            };
+            digests.push(digest);
+        }
+        digests
+    }
+    /// Number of values in all files.
+    pub fn count(&self) -> usize {
+        self.nodes.len()
+    }
+
     // ---- building, for the readers ----
 
     fn keep(&mut self, text: &str) -> Piece {
@@ -437,6 +462,18 @@ impl Tree {
 
 fn too_deep(line: u32) -> Broken {
     Broken::new(line, format!("nested deeper than {DEPTH_MAX} levels"))
+}
+
+/// Two SipHashes of 64 bits: nobody finds two values with one digest by chance.
+fn digest(value: &impl std::hash::Hash) -> u128 {
+    use std::hash::{DefaultHasher, Hasher as _};
+    let half = |salt: u8| {
+        let mut hasher = DefaultHasher::new();
+        hasher.write_u8(salt);
+        value.hash(&mut hasher);
+        u128::from(hasher.finish())
+    };
+    half(1) << 64 | half(2)
 }
 
 /// FNV-1a, folded: keys are short, and a collision costs one comparison.

@@ -376,7 +376,15 @@ impl<'a> Reader<'a> {
             }
             let (value, alias) = if has_value {
                 self.at += 1;
-                self.block_node(column, true)?
+                let before = self.at;
+                self.spaces();
+                // After `? key`, what follows the colon on its line is as if on a line of its own.
+                if explicit && !matches!(self.peek(), None | Some(b'\n' | b'\r' | b'#')) {
+                    self.item(column)?
+                } else {
+                    self.at = before;
+                    self.block_node(column, true)?
+                }
             } else {
                 (self.null(), false)
             };
@@ -499,6 +507,9 @@ impl<'a> Reader<'a> {
             self.newline();
         }
         let lines = self.block_lines(parent, indent)?;
+        // The last break is only kept where there is one.
+        let ends = self.at > 0 && matches!(self.bytes.get(self.at - 1), Some(b'\n' | b'\r'));
+        let chomp = if chomp == b' ' && self.peek().is_none() && !ends { b'-' } else { chomp };
         let text = join(&lines, folded, chomp);
         Ok(self.tree.add_scalar(Kind::Text, line, &text))
     }

@@ -63,6 +63,8 @@ fn yaml_by_example() {
         ("a:\r\n  - b\r\n  - |\r\n    c\r\n", json!({"a": ["b", "c\n"]})),
         ("a: [\n1,\n2\n]\nb: {x: [],\n  y: {}}\n", json!({"a": [1.0, 2.0], "b": {"x": [], "y": {}}})),
         ("- a: |\n    x\n  b: y\n", json!([{"a": "x\n", "b": "y"}])),
+        ("? a\n: b: 1\n  c: 2\n? d\n: - x\n", json!({"a": {"b": 1.0, "c": 2.0}, "d": ["x"]})),
+        ("a: |\n  x", json!({"a": "x"})),
         ("a: \"b\" # note\nc: 'd'   # note\n", json!({"a": "b", "c": "d"})),
     ] {
         yaml(text, expected);

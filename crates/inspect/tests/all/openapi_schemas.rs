@@ -52,6 +52,13 @@ fn types() {
 fn types_of_3_0() {
     let lines: &[Line] = &[
         (
+            "nullable beside a choice",
+            "{oneOf: [{type: string}, {type: integer}], nullable: true}",
+            "{oneOf: [{type: string}, {type: integer}]}",
+            "bccb",
+            &["request-property-became-not-nullable", "response-property-became-nullable"],
+        ),
+        (
             "nullable",
             "{type: string}",
             "{type: string, nullable: true}",

@@ -9,10 +9,12 @@ use super::shape::{Branch, Choice, Shape, Types, alternative, shape};
 use super::source::Conj;
 use crate::document::{Kind, NodeId, ReadError};
 use crate::finding::Severity::{self, Breaking, Info, Risky};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Alternatives without names that are tried against each other.
 const TRIED_MAX: usize = 24;
+/// Alternatives of which it is looked at whether they can be told apart.
+const APART_MAX: usize = 200;
 
 impl<'a> Comparison<'a> {
     /// A choice on one side only: the plain side against every alternative. True where that settled the pair.
@@ -180,12 +182,28 @@ impl<'a> Comparison<'a> {
         }
         let mut come: Vec<Branch<'a>> =
             after.branches.iter().zip(&taken).filter(|(_, taken)| !**taken).map(|(branch, _)| branch.clone()).collect();
-        // By meaning: what is the same, then what looks most alike.
+        // By their texts, then by meaning: what is the same, then what looks most alike.
+        let mut by_text: HashMap<u128, Vec<Branch<'a>>> = HashMap::new();
+        come.drain(..).rev().for_each(|branch| by_text.entry(self.revision.digest(branch.node)).or_default().push(branch));
+        gone.retain(|branch| match by_text.get_mut(&self.base.digest(branch.node)).and_then(Vec::pop) {
+            Some(other) => {
+                pairs.push((branch.clone(), other));
+                false
+            }
+            None => true,
+        });
+        come.extend(by_text.into_values().flatten());
+        come.sort_by_key(|branch| position(&after.branches, branch.node));
         if gone.len() <= TRIED_MAX && come.len() <= TRIED_MAX {
             let mut open = Vec::new();
             for branch in gone {
                 let mut partner = None;
-                for (place, other) in come.iter().enumerate() {
+                // The one at the same place first: mostly it is that one.
+                let own = position(&before.branches, branch.node);
+                let mut places: Vec<usize> = (0..come.len()).collect();
+                places.sort_by_key(|place| come.get(*place).map(|other| position(&after.branches, other.node).abs_diff(own)));
+                for place in places {
+                    let Some(other) = come.get(place) else { continue };
                     if self.fits(branch.conj, other.conj, at.site.inner())? {
                         partner = Some(place);
                         break;
@@ -243,6 +261,9 @@ impl<'a> Comparison<'a> {
 
     /// Whether no value of an alternative can be one of another's.
     fn apart(&self, branch: &Branch<'a>, choice: &Choice<'a>) -> Result<bool, ReadError> {
+        if choice.branches.len() > APART_MAX {
+            return Ok(false);
+        }
         let own = shape(self.revision, branch.conj)?;
         for other in &choice.branches {
             if other.node == branch.node {
@@ -299,22 +320,22 @@ impl<'a> Comparison<'a> {
             let message = format!("The discriminator was the property {was:?}, is {is:?}.");
             self.say_at(at, &word("property-name-changed"), Risky, after, message);
         }
-        let mapping = |spec: &'a super::source::Spec, node: NodeId| -> Vec<(&'a str, &'a str)> {
+        let mapping = |spec: &'a super::source::Spec, node: NodeId| -> BTreeMap<&'a str, &'a str> {
             let map = spec.tree.get(node, "mapping").into_iter().flat_map(|map| spec.tree.entries(map));
             map.filter_map(|(key, value)| spec.tree.text(value).map(|text| (key, text.rsplit('/').next().unwrap_or(text)))).collect()
         };
         let (was, is) = (mapping(self.base, before), mapping(self.revision, after));
         for (key, target) in &is {
-            match was.iter().find(|one| one.0 == *key) {
+            match was.get(key) {
                 None => self.say_at(at, &word("mapping-added"), Info, after, format!("The discriminator's value {key:?} is new.")),
-                Some((_, before)) if before != target => {
+                Some(before) if before != target => {
                     let message = format!("The discriminator's value {key:?} stood for {before}, stands for {target}.");
                     self.say_at(at, &word("mapping-changed"), Risky, after, message);
                 }
                 Some(_) => {}
             }
         }
-        for (key, _) in was.iter().filter(|one| !is.iter().any(|other| other.0 == one.0)) {
+        for key in was.keys().filter(|key| !is.contains_key(*key)) {
             self.say_at(at, &word("mapping-deleted"), Risky, after, format!("The discriminator's value {key:?} was removed."));
         }
     }
@@ -329,7 +350,7 @@ impl<'a> Comparison<'a> {
         let mut gone: Vec<(&'a str, NodeId)> = old.all_of.iter().filter(|one| lacks(&new.all_of, one.0)).copied().collect();
         for (name, node) in new.all_of.iter().filter(|one| lacks(&old.all_of, one.0)) {
             let mut renamed = None;
-            for (place, before) in gone.iter().enumerate() {
+            for (place, before) in gone.iter().enumerate().take(TRIED_MAX) {
                 if self.fits(before.1, *node, at.site.inner())? {
                     renamed = Some(place);
                     break;
@@ -385,12 +406,12 @@ impl<'a> Comparison<'a> {
             (Some(before), None) => self.say_at(at, "default-value-removed", severity, node, format!("The default {before} was removed.")),
             _ => {}
         }
-        let values = |spec: &'a super::source::Spec, node: Option<NodeId>| -> Vec<String> {
+        let values = |spec: &'a super::source::Spec, node: Option<NodeId>| -> BTreeSet<String> {
             node.map(|node| spec.tree.items(node).iter().map(|item| spec.tree.canonical(*item)).collect()).unwrap_or_default()
         };
         let (was, is) = (values(self.base, old.note("x-extensible-enum")), values(self.revision, new.note("x-extensible-enum")));
         if new.note("x-extensible-enum").is_some() {
-            for value in was.iter().filter(|value| !is.contains(value)) {
+            for value in was.difference(&is) {
                 self.say_at(at, "x-extensible-enum-value-removed", narrower(at), new.node, format!("The value {value} was removed."));
             }
         }

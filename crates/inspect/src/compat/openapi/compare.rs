@@ -5,6 +5,7 @@
 //! refers to itself ends.
 
 use super::lifecycle::Day;
+use super::same::Same;
 use super::shape::{Shape, shape};
 use super::source::{Conj, Spec};
 use crate::document::{NodeId, ReadError};
@@ -15,8 +16,8 @@ use std::collections::HashMap;
 const TRIAL_PAIRS_MAX: usize = 400;
 /// Trials inside trials.
 const TRIAL_DEPTH_MAX: usize = 12;
-/// Trials of one judgement, all told: alternatives against alternatives are a product.
-const TRIALS_MAX: usize = 200_000;
+/// Pairs that all trials of one judgement may look at: alternatives against alternatives are a product.
+const TRIED_PAIRS_MAX: usize = 200_000;
 
 /// What a schema is for; findings are named by it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -159,12 +160,26 @@ pub(super) struct Comparison<'a> {
     keys: Vec<(Conj, Conj, Site)>,
     index: HashMap<(Conj, Conj, Site), usize>,
     trial_depth: usize,
-    trials: usize,
+    tried_pairs: usize,
+    /// Where a trial was not made because there had been too many.
+    pub untried: Option<NodeId>,
+    same: Same,
 }
 
 impl<'a> Comparison<'a> {
     pub fn new(base: &'a Spec, revision: &'a Spec, today: Option<Day>) -> Self {
-        Self { base, revision, today, pairs: Vec::new(), keys: Vec::new(), index: HashMap::new(), trial_depth: 0, trials: 0 }
+        Self {
+            base,
+            revision,
+            today,
+            pairs: Vec::new(),
+            keys: Vec::new(),
+            index: HashMap::new(),
+            trial_depth: 0,
+            tried_pairs: 0,
+            untried: None,
+            same: Same::new(base, revision),
+        }
     }
 
     /// The number of a pair; it is compared by [`Comparison::run`] or by a trial.
@@ -222,6 +237,12 @@ impl<'a> Comparison<'a> {
         }
         pair.state = State::Busy;
         let Some((base_conj, revision_conj, site)) = self.keys.get(number).copied() else { return Ok(()) };
+        if self.same.schemas((self.base, base_conj), (self.revision, revision_conj)) {
+            if let Some(pair) = self.pairs.get_mut(number) {
+                (pair.state, pair.worst) = (State::Done, Some(Severity::Info));
+            }
+            return Ok(());
+        }
         let (base, revision): (Shape<'a>, Shape<'a>) = (shape(self.base, base_conj)?, shape(self.revision, revision_conj)?);
         self.shapes(&At { pair: number, site }, (base_conj, &base), (revision_conj, &revision))?;
         if let Some(pair) = self.pairs.get_mut(number) {
@@ -237,10 +258,12 @@ impl<'a> Comparison<'a> {
         if let Some(known) = self.pairs.get(root).and_then(|pair| pair.worst) {
             return Ok(known);
         }
-        if self.trial_depth >= TRIAL_DEPTH_MAX || self.trials >= TRIALS_MAX {
+        if self.tried_pairs >= TRIED_PAIRS_MAX && self.untried.is_none() {
+            self.untried = self.revision.members(revision).first().map(|member| member.node);
+        }
+        if self.trial_depth >= TRIAL_DEPTH_MAX || self.tried_pairs >= TRIED_PAIRS_MAX {
             return Ok(Severity::Breaking);
         }
-        self.trials += 1;
         self.trial_depth += 1;
         let worst = self.worst(root);
         self.trial_depth -= 1;
@@ -258,6 +281,7 @@ impl<'a> Comparison<'a> {
             if !seen.insert(number) {
                 continue;
             }
+            self.tried_pairs += 1;
             if seen.len() > TRIAL_PAIRS_MAX {
                 return Ok((Severity::Breaking, true));
             }

@@ -9,6 +9,9 @@ use crate::document::{NodeId, ReadError};
 use crate::finding::Severity::{Breaking, Info, Risky};
 use std::collections::BTreeMap;
 
+/// Media types of one body.
+const MEDIA_TYPES_MAX: usize = 1_000;
+
 /// A parameter, its place in the request, and its schema's.
 #[derive(Clone)]
 struct Parameter<'a> {
@@ -282,7 +285,13 @@ impl<'a> Comparison<'a> {
         let list = |spec: &'a Spec, node: NodeId| -> Result<Vec<(&'a str, MediaType, NodeId)>, ReadError> {
             let content = spec.part(node, "content")?;
             let entries = content.into_iter().flat_map(|content| spec.tree.entries(content));
-            entries.map(|(name, node)| Ok((name, MediaType::read(name), spec.follow(node)?))).collect()
+            let found: Vec<_> =
+                entries.map(|(name, node)| Ok((name, MediaType::read(name), spec.follow(node)?))).collect::<Result<_, ReadError>>()?;
+            // They are compared each with each.
+            if found.len() > MEDIA_TYPES_MAX {
+                return Err(spec.error(node, format!("more than {MEDIA_TYPES_MAX} media types")));
+            }
+            Ok(found)
         };
         let (old, mut new) = (list(base, old)?, list(revision, new)?);
         let direction = if request { "request" } else { "response" };
@@ -375,7 +384,7 @@ impl<'a> Comparison<'a> {
         let (base, revision) = (self.base, self.revision);
         let list = |spec: &'a Spec, operation: NodeId| -> Result<Vec<(String, NodeId)>, ReadError> {
             let responses = spec.part(operation, "responses")?;
-            let entries = responses.into_iter().flat_map(|node| spec.tree.entries(node)).filter(|entry| !entry.0.starts_with("x-"));
+            let entries = responses.into_iter().flat_map(|node| spec.tree.entries(node)).filter(|entry| status_like(entry.0));
             entries.map(|(status, node)| Ok((status.to_uppercase(), spec.follow(node)?))).collect()
         };
         let (old, new) = (list(base, task.base.operation)?, list(revision, task.revision.operation)?);
@@ -499,6 +508,12 @@ fn style<'a>(spec: &'a Spec, parameter: &Parameter<'a>) -> (&'a str, bool) {
 fn covers(range: &str, status: &str) -> bool {
     range != status
         && (range == "DEFAULT" || range.strip_suffix("XX").is_some_and(|family| family.len() == 1 && status.starts_with(family)))
+}
+
+/// `200`, `2XX`, `default`; other keys are extensions or mistakes.
+fn status_like(key: &str) -> bool {
+    key.eq_ignore_ascii_case("default")
+        || matches!(key.as_bytes(), [b'1'..=b'5', b'0'..=b'9', b'0'..=b'9'] | [b'1'..=b'5', b'X' | b'x', b'X' | b'x'])
 }
 
 fn success(status: &str) -> bool {

@@ -15,6 +15,7 @@ mod operations;
 mod pact;
 mod report;
 mod router;
+mod same;
 mod schema;
 mod security;
 mod shape;
@@ -29,7 +30,7 @@ pub use source::{FILES_MAX, Loading, Spec};
 pub use usage::Usage;
 
 use crate::document::ReadError;
-use crate::finding::Finding;
+use crate::finding::{Finding, Severity};
 
 /// What a judgement needs besides the two descriptions.
 #[derive(Debug, Default, Clone)]
@@ -45,5 +46,9 @@ pub fn compare(base: &Spec, revision: &Spec, options: &Options) -> Result<Vec<Fi
     judge.all()?;
     let roots: Vec<usize> = judge.operations.iter().flat_map(|operation| &operation.roots).map(|edge| edge.to).collect();
     judge.compare.run(roots)?;
+    if let Some(node) = judge.compare.untried {
+        let message = "More alternatives than can be tried against each other: here and further on some were taken as different untried.";
+        judge.loose.push(compare::Found::new("alternatives-untried", Severity::Risky, (compare::Side::Revision, node), message));
+    }
     Ok(report::findings(&judge))
 }

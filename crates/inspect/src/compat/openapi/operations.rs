@@ -6,7 +6,7 @@ use super::security;
 use super::source::Spec;
 use crate::document::{NodeId, ReadError};
 use crate::finding::Severity::{Breaking, Info, Risky};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Operations of one description, callbacks included.
 pub const OPERATIONS_MAX: usize = 100_000;
@@ -258,16 +258,16 @@ fn identity(base: (&Spec, NodeId), revision: (&Spec, NodeId)) -> Vec<Found> {
         }
         _ => {}
     }
-    let tags = |side: (&Spec, NodeId)| -> Vec<String> {
+    let tags = |side: (&Spec, NodeId)| -> BTreeSet<String> {
         let list = side.0.tree.get(side.1, "tags");
         list.map(|list| side.0.tree.items(list).iter().filter_map(|tag| side.0.tree.scalar(*tag).map(str::to_owned)).collect())
             .unwrap_or_default()
     };
     let (was, is) = (tags(base), tags(revision));
-    for tag in was.iter().filter(|tag| !is.contains(tag)) {
+    for tag in was.difference(&is) {
         found.push(Found::new("api-tag-removed", Info, place(None), format!("The tag {tag:?} was removed.")));
     }
-    for tag in is.iter().filter(|tag| !was.contains(tag)) {
+    for tag in is.difference(&was) {
         found.push(Found::new("api-tag-added", Info, place(None), format!("The tag {tag:?} was added.")));
     }
     found
@@ -282,14 +282,14 @@ fn servers(base: &Spec, revision: &Spec) -> Vec<Found> {
     };
     let trimmed = |url: &String| url.trim_end_matches('/').to_owned();
     let (was, is) = (list(base), list(revision));
-    let (old, new): (Vec<String>, Vec<String>) = (was.iter().map(trimmed).collect(), is.iter().map(trimmed).collect());
+    let (old, new): (BTreeSet<String>, BTreeSet<String>) = (was.iter().map(trimmed).collect(), is.iter().map(trimmed).collect());
     let node = revision.tree.get(revision.root, "servers").unwrap_or(revision.root);
     let mut found = Vec::new();
-    for url in old.iter().filter(|url| !new.contains(url)) {
+    for url in old.difference(&new) {
         let message = format!("The server {url:?} is not listed any more; clients that use it may find nothing there.");
         found.push(Found::new("api-server-removed", Risky, (Side::Revision, node), message));
     }
-    for url in new.iter().filter(|url| !old.contains(url)) {
+    for url in new.difference(&old) {
         found.push(Found::new("api-server-added", Info, (Side::Revision, node), format!("The server {url:?} was added.")));
     }
     found

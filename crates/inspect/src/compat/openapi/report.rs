@@ -5,62 +5,80 @@ use super::operations::{Judge, Operation};
 use super::source::Spec;
 use crate::document::NodeId;
 use crate::finding::{Finding, Severity, sort};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// Operations that a finding names in its message.
 const NAMED: usize = 1;
 
-/// A finding and whom it hits.
-struct Group<'f> {
-    found: &'f Found,
+/// Names of operations in all findings together: a schema that all share may have many findings.
+const NAMES_MAX: usize = 1_000_000;
+/// Names in one finding, where all together are too many.
+const NAMES_FEW: usize = 20;
+
+/// Whom something hits.
+#[derive(Default)]
+struct Hits {
     /// Numbers of operations, ascending.
     operations: Vec<usize>,
     /// What leads to it in the first operation: `request body application/json`, `pet`, `name`.
     labels: Vec<String>,
 }
 
+/// Findings that say the same at the same place are one.
 type Key<'f> = (&'f str, Side, NodeId, &'f str);
 
 fn key(found: &Found) -> Key<'_> {
     (&found.rule, found.side, found.node, &found.message)
 }
 
+#[derive(Default)]
+struct Groups<'f> {
+    list: Vec<(&'f Found, Hits)>,
+    known: HashMap<Key<'f>, usize>,
+}
+
+impl<'f> Groups<'f> {
+    fn add(&mut self, found: &'f Found, operations: &[usize], labels: &[String]) {
+        let place = *self.known.entry(key(found)).or_insert(self.list.len());
+        match self.list.get_mut(place) {
+            Some((_, hits)) => hits.operations.extend_from_slice(operations),
+            None => self.list.push((found, Hits { operations: operations.to_vec(), labels: labels.to_vec() })),
+        }
+    }
+}
+
 pub(super) fn findings(judge: &Judge<'_, '_>) -> Vec<Finding> {
     let compare = &*judge.compare;
     let reaching = reaching(compare);
-    let mut groups: Vec<Group<'_>> = Vec::new();
-    let mut known: HashMap<Key<'_>, usize> = HashMap::new();
-    for found in &judge.loose {
-        known.entry(key(found)).or_insert_with(|| {
-            groups.push(Group { found, operations: Vec::new(), labels: Vec::new() });
-            groups.len() - 1
+    // Pairs first, findings after: an operation meets far fewer pairs than findings.
+    let mut pairs: BTreeMap<usize, Hits> = BTreeMap::new();
+    for (number, operation) in judge.operations.iter().enumerate() {
+        walk(compare, operation, &reaching, |pair, labels| {
+            let hits = pairs.entry(pair).or_insert_with(|| Hits { operations: Vec::new(), labels: labels() });
+            hits.operations.push(number);
         });
     }
+    let mut groups = Groups::default();
+    judge.loose.iter().for_each(|found| groups.add(found, &[], &[]));
     for (number, operation) in judge.operations.iter().enumerate() {
-        for found in &operation.found {
-            collect(&mut groups, &mut known, found, number, Vec::new);
-        }
-        walk(compare, operation, &reaching, |found, labels| collect(&mut groups, &mut known, found, number, labels));
+        operation.found.iter().for_each(|found| groups.add(found, &[number], &[]));
     }
-    let mut findings: Vec<Finding> = groups.iter().map(|group| finding(compare, group, &judge.operations)).collect();
+    for (pair, hits) in &pairs {
+        for found in compare.pairs.get(*pair).into_iter().flat_map(|pair| &pair.found) {
+            groups.add(found, &hits.operations, &hits.labels);
+        }
+    }
+    let mut groups = groups.list;
+    for (_, hits) in &mut groups {
+        hits.operations.sort_unstable();
+        hits.operations.dedup();
+    }
+    let names: usize = groups.iter().map(|group| group.1.operations.len()).sum();
+    let most = if names > NAMES_MAX { NAMES_FEW } else { usize::MAX };
+    let mut findings: Vec<Finding> = groups.iter().map(|(found, hits)| finding(compare, found, hits, &judge.operations, most)).collect();
     findings.extend(version(compare.base, compare.revision, &findings));
     sort(&mut findings);
     findings
-}
-
-fn collect<'f>(
-    groups: &mut Vec<Group<'f>>,
-    known: &mut HashMap<Key<'f>, usize>,
-    found: &'f Found,
-    number: usize,
-    labels: impl FnOnce() -> Vec<String>,
-) {
-    let place = *known.entry(key(found)).or_insert(groups.len());
-    match groups.get_mut(place) {
-        Some(group) if group.operations.last() != Some(&number) => group.operations.push(number),
-        Some(_) => {}
-        None => groups.push(Group { found, operations: vec![number], labels: labels() }),
-    }
 }
 
 /// Pairs with a finding, or with such a pair inside.
@@ -88,13 +106,8 @@ fn reaching(compare: &Comparison<'_>) -> Vec<bool> {
     reaching
 }
 
-/// Visits the findings of an operation's schemas, each with what leads to it.
-fn walk<'f>(
-    compare: &'f Comparison<'_>,
-    operation: &Operation,
-    reaching: &[bool],
-    mut visit: impl FnMut(&'f Found, &dyn Fn() -> Vec<String>),
-) {
+/// Visits the pairs of an operation's schemas that have findings, each with what leads to it.
+fn walk(compare: &Comparison<'_>, operation: &Operation, reaching: &[bool], mut visit: impl FnMut(usize, &dyn Fn() -> Vec<String>)) {
     // Pair -> the pair before it, and the label between them.
     let mut before: HashMap<usize, (Option<usize>, &str)> = HashMap::new();
     let mut open = std::collections::VecDeque::new();
@@ -106,7 +119,7 @@ fn walk<'f>(
     }
     while let Some(number) = open.pop_front() {
         let Some(pair) = compare.pairs.get(number) else { continue };
-        for found in &pair.found {
+        if !pair.found.is_empty() {
             let labels = || {
                 let mut labels = Vec::new();
                 let mut at = Some(number);
@@ -117,7 +130,7 @@ fn walk<'f>(
                 labels.reverse();
                 labels
             };
-            visit(found, &labels);
+            visit(number, &labels);
         }
         for edge in &pair.edges {
             if reaching.get(edge.to) == Some(&true) && !before.contains_key(&edge.to) {
@@ -155,17 +168,16 @@ fn version(base: &Spec, revision: &Spec, findings: &[Finding]) -> Option<Finding
     Some(place.inside(revision.tree.pointer(node)))
 }
 
-fn finding(compare: &Comparison<'_>, group: &Group<'_>, operations: &[Operation]) -> Finding {
-    let found = group.found;
+fn finding(compare: &Comparison<'_>, found: &Found, hits: &Hits, operations: &[Operation], most: usize) -> Finding {
     let spec: &Spec = if found.side == Side::Base { compare.base } else { compare.revision };
-    let hit: Vec<&Operation> = group.operations.iter().filter_map(|number| operations.get(*number)).collect();
+    let hit: Vec<&Operation> = hits.operations.iter().filter_map(|number| operations.get(*number)).collect();
     let unpromised = !hit.is_empty() && hit.iter().all(|operation| operation.unpromised);
     let severity = if unpromised && found.rule != "api-stability-decreased" { Severity::Info } else { found.severity };
     let mut place: Vec<String> = hit.iter().take(NAMED).map(|operation| operation.name.clone()).collect();
     if hit.len() > NAMED {
         place.push(format!("and {} more", hit.len() - NAMED));
     }
-    let (root, inside) = group.labels.split_first().map_or(("", &[][..]), |(root, inside)| (root.as_str(), inside));
+    let (root, inside) = hits.labels.split_first().map_or(("", &[][..]), |(root, inside)| (root.as_str(), inside));
     let mut message = place.join(" ");
     if !root.is_empty() {
         message += &format!(", {root}");
@@ -186,7 +198,10 @@ fn finding(compare: &Comparison<'_>, group: &Group<'_>, operations: &[Operation]
         finding = finding.with("property", inside.join("/"));
     }
     if !hit.is_empty() {
-        finding = finding.with("operations", hit.iter().map(|operation| operation.name.clone()).collect::<Vec<_>>());
+        finding = finding.with("operations", hit.iter().take(most).map(|operation| operation.name.clone()).collect::<Vec<_>>());
+        if hit.len() > most {
+            finding = finding.with("operations_total", hit.len());
+        }
     }
     if unpromised {
         finding = finding.with("unstable", true);

@@ -11,6 +11,9 @@ use crate::document::{NodeId, ReadError};
 use crate::finding::Severity::{self, Breaking, Info, Risky};
 use std::collections::BTreeSet;
 
+/// Values of a list that are told one by one.
+const TOLD_MAX: usize = 100;
+
 /// A schema and its shape.
 pub(super) type Pair<'s, 'a> = (Conj, &'s Shape<'a>);
 
@@ -245,13 +248,14 @@ impl<'a> Comparison<'a> {
         let differing = |one: &BTreeSet<String>, other: &BTreeSet<String>| -> Vec<String> {
             one.difference(other).filter(|value| *value != "null").cloned().collect()
         };
-        for value in differing(before, after) {
+        let (gone, come) = (told(differing(before, after)), told(differing(after, before)));
+        for value in gone {
             let word = if at.site.area == Area::ResponseBody { "mediatype-enum-value-removed" } else { "enum-value-removed" };
             let rule = if at.site.area == Area::ResponseBody { format!("response-{word}") } else { format!("{}-{word}", at.site.prefix()) };
             let message = format!("The value {value} is not valid any more.");
             self.found(at, Found::new(rule, narrower(at), (Side::Revision, node), message));
         }
-        for value in differing(after, before) {
+        for value in come {
             let message = format!("The value {value} is new.");
             if at.site.request() {
                 self.say_at(at, "enum-value-added", Info, node, message);
@@ -366,6 +370,15 @@ impl<'a> Comparison<'a> {
             }
         }
     }
+}
+
+/// Values as they are told: one by one, or together where they are many.
+fn told(values: Vec<String>) -> Vec<String> {
+    if values.len() > TOLD_MAX {
+        let named: Vec<&str> = values.iter().map(String::as_str).take(8).collect();
+        return vec![format!("{} and {} more", named.join(", "), values.len() - named.len())];
+    }
+    values
 }
 
 fn listed<'s>(values: impl ExactSizeIterator<Item = &'s String>) -> String {

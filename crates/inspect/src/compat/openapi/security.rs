@@ -9,17 +9,24 @@ use crate::document::{NodeId, ReadError};
 use crate::finding::Severity::{self, Breaking, Info, Risky};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// Alternatives of one requirement.
+const ALTERNATIVES_MAX: usize = 1_000;
+
 /// Scheme -> scopes; all of them are needed.
 type Alternative<'a> = BTreeMap<&'a str, BTreeSet<&'a str>>;
 
-fn alternatives(spec: &Spec, list: Option<NodeId>) -> Vec<Alternative<'_>> {
-    let Some(list) = list else { return vec![Alternative::new()] };
+fn alternatives(spec: &Spec, list: Option<NodeId>) -> Result<Vec<Alternative<'_>>, ReadError> {
+    let Some(list) = list else { return Ok(vec![Alternative::new()]) };
+    // They are compared each with each.
+    if spec.tree.len(list) > ALTERNATIVES_MAX {
+        return Err(spec.error(list, format!("more than {ALTERNATIVES_MAX} alternatives of security")));
+    }
     let one = |node: &NodeId| {
         let scopes = |list: NodeId| spec.tree.items(list).iter().filter_map(|scope| spec.tree.scalar(*scope)).collect();
         spec.tree.entries(*node).map(|(scheme, list)| (scheme, scopes(list))).collect()
     };
     let found: Vec<Alternative<'_>> = spec.tree.items(list).iter().map(one).collect();
-    if found.is_empty() { vec![Alternative::new()] } else { found }
+    Ok(if found.is_empty() { vec![Alternative::new()] } else { found })
 }
 
 /// Whether who satisfies `held` satisfies `asked`.
@@ -49,8 +56,8 @@ pub(super) fn operation(base: (&Spec, NodeId), revision: (&Spec, NodeId)) -> Res
         return Ok(Vec::new());
     }
     let global = |spec: &Spec| spec.tree.get(spec.root, "security");
-    let before = alternatives(base.0, old.or_else(|| global(base.0)));
-    let after = alternatives(revision.0, new.or_else(|| global(revision.0)));
+    let before = alternatives(base.0, old.or_else(|| global(base.0)))?;
+    let after = alternatives(revision.0, new.or_else(|| global(revision.0)))?;
     Ok(compared(&before, &after, (Side::Revision, new.unwrap_or(revision.1)), "api", Breaking))
 }
 
@@ -97,7 +104,7 @@ pub(super) fn schemes(base: &Spec, revision: &Spec) -> Result<Vec<Found>, ReadEr
     let global = |spec: &Spec| spec.tree.get(spec.root, "security");
     let (old, new) = (global(base), global(revision));
     let place = (Side::Revision, new.unwrap_or(revision.root));
-    let (before, after) = (alternatives(base, old), alternatives(revision, new));
+    let (before, after) = (alternatives(base, old)?, alternatives(revision, new)?);
     let mut found = compared(&before, &after, place, "api-global", Risky);
     let list = |spec: &Spec| -> Result<Option<NodeId>, ReadError> {
         Ok(spec.part(spec.root, "components")?.and_then(|components| spec.tree.get(components, "securitySchemes")))

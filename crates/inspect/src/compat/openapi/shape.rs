@@ -8,6 +8,8 @@ use super::source::{ANY, Conj, Member, NEVER, Spec, Version};
 use crate::document::{Kind, NodeId, ReadError};
 use std::collections::BTreeSet;
 
+/// Schemas of one shape that stand under rarer keywords, and conditions on names: they are compared each with each.
+const PARTS_MAX: usize = 2_000;
 /// Schemas that one shape is merged from.
 const MEMBERS_MAX: usize = 10_000;
 
@@ -210,7 +212,7 @@ pub(super) fn shape(spec: &Spec, conj: Conj) -> Result<Shape<'_>, ReadError> {
     let mut maker =
         Maker { spec, shape: empty(members.first().map_or(spec.root, |member| member.node)), open: Vec::new(), seen: BTreeSet::new() };
     maker.shape.never = conj == NEVER;
-    maker.open.extend(members.iter().rev().map(|member| Open { node: member.node, bare: member.bare, nullable: false }));
+    maker.open.extend(members.iter().rev().map(|member| Open { node: member.node, bare: member.bare, nullable: member.nullable }));
     while let Some(open) = maker.open.pop() {
         maker.merge(open)?;
     }
@@ -284,6 +286,9 @@ impl<'a> Maker<'a> {
         let nullable = nullable || spec.tree.is_true(node, "nullable");
         for (key, value) in spec.tree.entries(node) {
             self.keyword(node, key, value, nullable, bare)?;
+        }
+        if self.shape.parts.len().max(self.shape.dependent_required.len()) > PARTS_MAX {
+            return Err(spec.error(node, format!("more than {PARTS_MAX} patterns or conditions in one schema")));
         }
         Ok(())
     }
@@ -469,7 +474,9 @@ impl<'a> Maker<'a> {
             if self.only_null(*node)? {
                 null = true;
             } else {
-                branches.push(Branch { conj: *node, node: *node, name: self.spec.reference_name(*node) });
+                // `nullable` beside a choice means every alternative, whatever the letter of 3.0 says of schemas without a type.
+                let conj = self.spec.join(&[Member { nullable, ..Member::of(*node) }]);
+                branches.push(Branch { conj, node: *node, name: self.spec.reference_name(*node) });
             }
         }
         match branches.as_slice() {
@@ -546,6 +553,6 @@ fn type_of(value: &str) -> Types {
 /// A schema without its choices, and one of the alternatives: what a value of that alternative fits.
 pub(super) fn alternative(spec: &Spec, conj: Conj, branch: &Branch<'_>) -> Conj {
     let mut members: Vec<Member> = spec.members(conj).into_iter().map(|member| Member { bare: true, ..member }).collect();
-    members.push(Member { node: branch.node, bare: false });
+    members.extend(spec.members(branch.conj));
     spec.join(&members)
 }

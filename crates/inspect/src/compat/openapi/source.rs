@@ -20,11 +20,18 @@ pub(super) const ANY: Conj = u32::MAX;
 pub(super) const NEVER: Conj = u32::MAX - 1;
 const SEVERAL: Conj = 1 << 31;
 
-/// One schema of several; `bare`: without its `oneOf` and `anyOf`.
+/// One schema of several; `bare`: without its `oneOf` and `anyOf`; `nullable`: null fits, too, by what stands around it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Member {
     pub node: NodeId,
     pub bare: bool,
+    pub nullable: bool,
+}
+
+impl Member {
+    pub fn of(node: NodeId) -> Self {
+        Self { node, bare: false, nullable: false }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -47,6 +54,9 @@ pub struct Spec {
     pub(super) root: NodeId,
     pub(super) version: Version,
     targets: HashMap<NodeId, Result<NodeId, String>>,
+    /// Every node with a reference, and the file from which it is resolved.
+    references: Vec<(NodeId, String)>,
+    digests: Vec<u128>,
     joined: RefCell<Joined>,
 }
 
@@ -55,6 +65,8 @@ pub struct Spec {
 pub struct Loading {
     tree: Tree,
     main: String,
+    /// The main file's path in the folder.
+    own: String,
     root: NodeId,
     version: Version,
     /// Path or address -> root.
@@ -82,6 +94,7 @@ impl Loading {
         let mut loading = Self {
             tree,
             main: name.to_owned(),
+            own: path.to_owned(),
             root,
             version,
             files: BTreeMap::new(),
@@ -210,13 +223,25 @@ impl Loading {
             };
             targets.insert(*node, target);
         }
-        Spec { tree: self.tree, root: self.root, version: self.version, targets, joined: RefCell::default() }
+        // Whatever the main files are called, they are each other's counterpart.
+        let mut references = self.references;
+        references.iter_mut().filter(|one| one.1 == self.own).for_each(|one| one.1.clear());
+        let from: HashMap<NodeId, u64> = references.iter().map(|(node, file)| (*node, short_hash(file))).collect();
+        let digests = self.tree.digests(|node| from.get(&node).copied());
+        Spec { tree: self.tree, root: self.root, version: self.version, targets, references, digests, joined: RefCell::default() }
     }
 }
 
 /// The text of a node's `$ref` or `$dynamicRef`. In `properties` a member of this name is a schema, and no text.
 fn reference(tree: &Tree, node: NodeId) -> Option<&str> {
     tree.get_text(node, "$ref").or_else(|| tree.get_text(node, "$dynamicRef"))
+}
+
+fn short_hash(text: &str) -> u64 {
+    use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish()
 }
 
 fn version(tree: &Tree, root: NodeId, name: &str) -> Result<Version, ReadError> {
@@ -290,6 +315,17 @@ fn named(tree: &Tree, root: NodeId) -> HashMap<String, NodeId> {
 }
 
 impl Spec {
+    /// A digest of what a node holds, references as they are written.
+    pub(super) fn digest(&self, node: NodeId) -> u128 {
+        self.digests.get(node as usize).copied().unwrap_or_default()
+    }
+    /// References by the file they start from and their text, with their targets.
+    pub(super) fn references(&self) -> impl Iterator<Item = ((&str, &str), NodeId, Option<NodeId>)> {
+        self.references.iter().filter_map(|(node, file)| {
+            let text = reference(&self.tree, *node)?;
+            Some(((file.as_str(), text), *node, self.targets.get(node).and_then(|target| target.as_ref().ok().copied())))
+        })
+    }
     /// Past references, to what they stand for.
     pub(super) fn follow(&self, node: NodeId) -> Result<NodeId, ReadError> {
         let mut at = node;
@@ -321,13 +357,13 @@ impl Spec {
 
     /// The schema that holds where all of these do.
     pub(super) fn join(&self, members: &[Member]) -> Conj {
-        if let [Member { node, bare: false }] = members {
+        if let [Member { node, bare: false, nullable: false }] = members {
             return *node;
         }
         let mut list = members.to_vec();
         list.sort_unstable();
         list.dedup();
-        if let [Member { node, bare: false }] = list.as_slice() {
+        if let [Member { node, bare: false, nullable: false }] = list.as_slice() {
             return *node;
         }
         let list = list.into_boxed_slice();
@@ -343,7 +379,7 @@ impl Spec {
     pub(super) fn members(&self, conj: Conj) -> Vec<Member> {
         match conj {
             ANY | NEVER => Vec::new(),
-            conj if conj & SEVERAL == 0 => vec![Member { node: conj, bare: false }],
+            conj if conj & SEVERAL == 0 => vec![Member::of(conj)],
             conj => self.joined.borrow().lists.get((conj ^ SEVERAL) as usize).map(|list| list.to_vec()).unwrap_or_default(),
         }
     }
