@@ -99,7 +99,13 @@ enum Command {
     Calendar(commands::offline::Calendar),
     /// Test reports.
     #[command(subcommand)]
-    Test(commands::offline::Test),
+    Test(commands::test::Test),
+    /// Coverage of what is released.
+    #[command(subcommand)]
+    Coverage(commands::coverage::Coverage),
+    /// Whether those who use a contract can live with its next version.
+    #[command(subcommand)]
+    Compat(commands::compat::Compat),
     /// What a refusal code means and what unblocks it.
     Explain(commands::explain::Explain),
     /// The JSON Schema of an output or of a file.

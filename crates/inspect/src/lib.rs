@@ -2,8 +2,11 @@
 //!
 //! Architecture invariant: pure; bytes in, findings out. What cannot be read is an error with its place, never a pass.
 
+pub mod compat;
+pub mod coverage;
 pub mod finding;
 pub mod report;
 pub mod sarif;
+pub mod sbom;
 pub mod test_report;
 pub mod xml;

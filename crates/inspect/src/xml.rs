@@ -182,7 +182,7 @@ impl<'a> Walker<'a> {
     ///
     /// # Errors
     /// The first violation of XML, with its place.
-    pub fn next(&mut self) -> Result<Node<'a>, XmlError> {
+    pub fn step(&mut self) -> Result<Node<'a>, XmlError> {
         if self.closing {
             self.closing = false;
             return Ok(Node::End(self.path.pop().unwrap_or_default()));

@@ -4,6 +4,8 @@ pub mod account;
 pub mod apply;
 pub mod artifact;
 pub mod build;
+pub mod compat;
+pub mod coverage;
 pub mod demo;
 pub mod doctor;
 pub mod evidence;
@@ -16,6 +18,7 @@ pub mod offline;
 pub mod release;
 pub mod runs;
 pub mod serve;
+pub mod test;
 
 use crate::Command;
 use crate::client::Connection;
@@ -55,6 +58,8 @@ pub fn run(command: Command, out: &Out, connection: &Connection) -> Ended {
         Command::Canary(args) => args.run(out),
         Command::Calendar(args) => args.run(out),
         Command::Test(args) => args.run(out),
+        Command::Coverage(args) => args.run(out),
+        Command::Compat(args) => args.run(out),
         Command::Explain(args) => args.run(out),
         Command::Schema(args) => args.run(out),
         Command::Completions { shell } => {

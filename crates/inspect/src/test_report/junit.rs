@@ -31,7 +31,7 @@ pub fn read(mut walker: Walker<'_>, root: Element<'_>) -> Result<TestReport, Rep
     // The message of a failure without a message attribute is its text.
     let mut listening = false;
     loop {
-        match walker.next()? {
+        match walker.step()? {
             Node::Start(element) => {
                 let parent = walker.path().iter().rev().nth(1).copied().unwrap_or_default();
                 match element.name {

@@ -198,7 +198,7 @@ pub fn read(bytes: &[u8]) -> Result<(Format, TestReport), ReportError> {
 }
 
 fn root<'a>(walker: &mut Walker<'a>) -> Result<Element<'a>, XmlError> {
-    match walker.next()? {
+    match walker.step()? {
         Node::Start(root) => Ok(root),
         _ => Err(walker.refuse("a root element", "none")),
     }

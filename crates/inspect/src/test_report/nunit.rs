@@ -66,7 +66,7 @@ fn walk(
     // Adapters write a suite without the run around it.
     reading.start(root)?;
     loop {
-        match walker.next()? {
+        match walker.step()? {
             Node::Start(element) => reading.start(&element)?,
             Node::Text(text) => {
                 if let [.., "failure" | "reason", "message"] = walker.path() {

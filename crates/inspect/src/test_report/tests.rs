@@ -1,3 +1,5 @@
+//! Each format by examples of its runners, what is refused, and properties of any list of outcomes.
+
 use super::*;
 use proptest::prelude::*;
 

@@ -41,7 +41,7 @@ struct Reading {
 pub fn read(mut walker: Walker<'_>, _root: Element<'_>) -> Result<TestReport, ReportError> {
     let mut reading = Reading::default();
     loop {
-        match walker.next()? {
+        match walker.step()? {
             Node::Start(element) => {
                 let parent = walker.path().iter().rev().nth(1).copied().unwrap_or_default();
                 reading.start(&element, parent)?;

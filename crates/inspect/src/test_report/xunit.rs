@@ -25,7 +25,7 @@ pub fn read(mut walker: Walker<'_>, root: Element<'_>) -> Result<TestReport, Rep
     let mut total = TestReport::default();
     let mut case: Option<Case> = None;
     loop {
-        match walker.next()? {
+        match walker.step()? {
             Node::Start(element) => {
                 let parent = walker.path().iter().rev().nth(1).copied().unwrap_or_default();
                 match (element.name, parent) {
