@@ -1,4 +1,5 @@
 //! Commands that need no server, run as a team's continuous integration would.
 
 mod calendar;
+mod compat_openapi;
 mod test_import;
