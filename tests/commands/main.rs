@@ -6,3 +6,4 @@ mod compat_openapi;
 mod migration;
 mod compat_protobuf;
 mod scan;
+mod test_import;

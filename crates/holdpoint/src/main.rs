@@ -99,7 +99,10 @@ enum Command {
     Calendar(commands::offline::Calendar),
     /// Test reports.
     #[command(subcommand)]
-    Test(commands::offline::Test),
+    Test(commands::test::Test),
+    /// Coverage of what is released.
+    #[command(subcommand)]
+    Coverage(commands::coverage::Coverage),
     /// Whether those who use a contract can live with its next version.
     #[command(subcommand)]
     Compat(commands::compat::Compat),

@@ -4,6 +4,7 @@
 
 pub mod advisories;
 pub mod compat;
+pub mod coverage;
 pub mod cvss;
 pub mod document;
 pub mod finding;
@@ -13,5 +14,7 @@ pub mod report;
 pub mod sarif;
 pub mod sbom;
 pub mod secrets;
+pub mod test_report;
 pub mod versions;
 pub mod vex;
+pub mod xml;
