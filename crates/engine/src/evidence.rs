@@ -4,7 +4,7 @@ use crate::{Engine, random_id};
 use holdpoint_domain::build::intake::{self, ReceiveEvidence};
 use holdpoint_domain::kernel::{Actor, EvidenceId};
 use holdpoint_domain::nouns::{Author, Run, Step, StepSpec, Summary};
-use holdpoint_inspect::{junit, sarif};
+use holdpoint_inspect::{sarif, test_report};
 use holdpoint_seal::digest::Digest;
 use holdpoint_seal::note::{OpenNote, Salt};
 use holdpoint_seal::statement::{ResourceDescriptor, Statement};
@@ -39,7 +39,7 @@ pub struct Taken {
 }
 
 impl Engine {
-    /// A JUnit report about a digest, taken in as a statement of the server's about the very bytes that were given.
+    /// A test report about a digest (JUnit, TRX, NUnit, xUnit.net), taken in as a statement of the server's about the very bytes that were given.
     pub async fn take_junit(
         &self,
         bytes: &[u8],
@@ -48,13 +48,14 @@ impl Engine {
         environment: Option<&str>,
         actor: &Actor,
     ) -> Result<Taken, EvidenceError> {
-        let report = junit::read(bytes).map_err(unreadable)?;
+        let (_, report) = test_report::read(bytes).map_err(unreadable)?;
         let summary = Summary::Tests {
             suite: suite.to_owned(),
             environment: environment.map(str::to_owned),
             total: report.tests,
             failed: report.failed,
-            errors: report.errors,
+            // What broke outside every test shuts the gate as an error does.
+            errors: report.errors.saturating_add(report.outside),
             skipped: report.skipped,
         };
         self.take(TESTS, bytes, subject, summary, json!({"suite": suite, "environment": environment, "totals": report}), actor).await

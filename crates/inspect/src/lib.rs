@@ -4,13 +4,17 @@
 
 pub mod advisories;
 pub mod compat;
+pub mod coverage;
 pub mod cvss;
 pub mod document;
 pub mod finding;
 pub mod junit;
+pub mod migration;
 pub mod report;
 pub mod sarif;
 pub mod sbom;
 pub mod secrets;
+pub mod test_report;
 pub mod versions;
 pub mod vex;
+pub mod xml;

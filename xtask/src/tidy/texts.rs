@@ -126,11 +126,12 @@ const STATEMENTS: [(&str, &str); 7] = [
 
 pub const SQL: Rule = Rule {
     name: "sql",
-    why: "the only SQL of our own state is in store; an executor that speaks to a user's database says so by tidy-allow",
+    why: "the only SQL of our own state is in store; an executor that speaks to a user's database says so by tidy-allow, and advice on migrations quotes SQL that nobody runs",
     check: |tree| {
         let mut findings = Vec::new();
         for (path, text) in tree.under("crates/", &[".rs"]) {
-            if path.starts_with("crates/store/") || path.starts_with("crates/testkit/") || is_test_file(path) {
+            let advice = path.starts_with("crates/inspect/src/migration/");
+            if path.starts_with("crates/store/") || path.starts_with("crates/testkit/") || advice || is_test_file(path) {
                 continue;
             }
             let source = RustSource::new(text);
@@ -149,6 +150,7 @@ pub const SQL: Rule = Rule {
         vec![
             file("crates/store/src/a.rs", "//! x\nconst Q: &str = \"SELECT a FROM b\";\n"),
             file("crates/api/src/a.rs", "//! SELECT a FROM b\nconst Q: &str = \"Select a release from the list\";\n"),
+            file("crates/inspect/src/migration/a.rs", "//! x\nconst FIX: &str = \"CREATE VIEW a AS SELECT a FROM b\";\n"),
         ]
     },
     bad: || {

@@ -2,7 +2,10 @@
 //!
 //! Reads files; what they mean is judged in `holdpoint_inspect::compat`.
 
+mod against;
+mod avro;
 mod openapi;
+mod protobuf;
 
 use super::Ended;
 use crate::out::Out;
@@ -12,12 +15,18 @@ use clap::Subcommand;
 pub enum Compat {
     /// compatible, risky or breaking, from two versions of an HTTP API.
     Openapi(openapi::Openapi),
+    /// compatible or breaking, by Avro's schema resolution.
+    Avro(avro::Avro),
+    /// compatible, risky or breaking, from two folders of .proto files.
+    Protobuf(protobuf::Protobuf),
 }
 
 impl Compat {
     pub fn run(self, out: &Out) -> Ended {
         match self {
             Compat::Openapi(args) => args.run(out),
+            Compat::Avro(args) => args.run(out),
+            Compat::Protobuf(args) => args.run(out),
         }
     }
 }

@@ -5,6 +5,7 @@ pub mod apply;
 pub mod artifact;
 pub mod build;
 pub mod compat;
+pub mod coverage;
 pub mod demo;
 pub mod doctor;
 pub mod evidence;
@@ -13,11 +14,13 @@ pub mod freeze;
 pub mod gate;
 pub mod init;
 pub mod ledger;
+pub mod migration;
 pub mod offline;
 pub mod release;
 pub mod runs;
 pub mod scan;
 pub mod serve;
+pub mod test;
 
 use crate::Command;
 use crate::client::Connection;
@@ -57,7 +60,9 @@ pub fn run(command: Command, out: &Out, connection: &Connection) -> Ended {
         Command::Canary(args) => args.run(out),
         Command::Calendar(args) => args.run(out),
         Command::Test(args) => args.run(out),
+        Command::Coverage(args) => args.run(out),
         Command::Compat(args) => args.run(out),
+        Command::Migration(args) => args.run(out),
         Command::Scan(args) => args.run(out),
         Command::Explain(args) => args.run(out),
         Command::Schema(args) => args.run(out),

@@ -1,13 +1,10 @@
-//! Judgements that need no server: canary, calendar, test reports.
+//! Judgements that need no server: canary and calendar.
 
 use super::Ended;
-use crate::judged::{Judgement, Reporting};
 use crate::out::{BadInput, Code, Out, read};
 use clap::{Subcommand, ValueEnum};
 use holdpoint_analysis::calendar::{self, DenialReason, Kind, Occurrence, Recurrence, Rule, Start, Window, WindowSpec, icalendar};
 use holdpoint_analysis::canary::{Direction, SeriesOptions, Tolerance, Verdict, judge_series};
-use holdpoint_inspect::finding::{Finding, Severity};
-use holdpoint_inspect::junit;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::json;
@@ -77,17 +74,6 @@ pub enum Calendar {
         /// A person goes ahead where a window lets people.
         #[arg(long)]
         manual: bool,
-    },
-}
-
-#[derive(Subcommand)]
-pub enum Test {
-    /// Totals and verdict of JUnit reports.
-    Import {
-        #[arg(required = true)]
-        files: Vec<PathBuf>,
-        #[command(flatten)]
-        reporting: Reporting,
     },
 }
 
@@ -242,26 +228,5 @@ fn reason(window: &str, reason: &DenialReason) -> String {
         DenialReason::OutsideAllow { opens: Some(opens) } => format!("outside {window:?}, which next opens at {opens}"),
         DenialReason::OutsideAllow { opens: None } => format!("outside {window:?}, which does not open again"),
         DenialReason::Runway { closes } => format!("{window:?} closes at {closes}, before the change would end"),
-    }
-}
-
-impl Test {
-    pub fn run(self, out: &Out) -> Ended {
-        let Test::Import { files, reporting } = self;
-        let mut total = junit::TestReport::default();
-        for file in &files {
-            let report = junit::read(&read(file)?).map_err(|why| BadInput(format!("{}: {why}", file.display())))?;
-            total.add(&report);
-        }
-        let findings =
-            total.broken.iter().map(|test| Finding::new("test-failed", Severity::High, "This test failed.").inside(test)).collect();
-        out.say(format!(
-            "{} tests, {} passed, {} failed, {} errors, {} skipped",
-            total.tests, total.passed, total.failed, total.errors, total.skipped
-        ));
-        let mut more = serde_json::Map::new();
-        more.insert("totals".to_owned(), serde_json::to_value(&total)?);
-        let verdict = total.verdict();
-        reporting.end(out, &Judgement { command: "test import", verdict, blocks: verdict != "passed", findings, more })
     }
 }

@@ -3,8 +3,11 @@
 //! Reads files and asks git; what they mean is judged in `holdpoint_inspect`.
 
 mod database;
+mod history;
 mod inventory;
 mod repository;
+mod secrets;
+mod tree;
 mod vulnerabilities;
 
 use super::Ended;
@@ -20,12 +23,18 @@ pub enum Scan {
   holdpoint scan vulnerabilities bom.json --advisories osv/ --max critical=0,high=2
   holdpoint scan vulnerabilities Cargo.lock --advisories osv/ --index osv.index --max-age 7d --sarif found.sarif")]
     Vulnerabilities(vulnerabilities::Vulnerabilities),
+    /// clean or found: tokens, keys and passwords in files and in git's history.
+    #[command(after_help = "Examples:
+  holdpoint scan secrets .
+  holdpoint scan secrets . --history --range origin/main..HEAD --baseline secrets.yaml --sarif secrets.sarif")]
+    Secrets(secrets::Secrets),
 }
 
 impl Scan {
     pub fn run(self, out: &Out) -> Ended {
         match self {
             Scan::Vulnerabilities(args) => args.run(out),
+            Scan::Secrets(args) => args.run(out),
         }
     }
 }

@@ -1,5 +1,5 @@
-//! CycloneDX documents (JSON, 1.2 to 1.7) as far as matching needs them: components, whose product it is, and what the
-//! document itself says about weaknesses.
+//! CycloneDX documents (JSON, 1.2 to 1.7) and SPDX ones (JSON, 2.2 and 2.3) as far as matching needs them: components, and
+//! whose product it is.
 //!
 //! Not a validator: a document is judged by `sbom validate`; here an unknown member is no reason not to look.
 
@@ -17,7 +17,7 @@ pub const COMPONENTS_MAX: usize = 2_000_000;
 pub enum InventoryError {
     #[error("the document has more than {BYTES_MAX} bytes")]
     Size,
-    #[error("not a CycloneDX document: {0}")]
+    #[error("not a CycloneDX or SPDX document: {0}")]
     Shape(String),
     #[error("the document has more than {COMPONENTS_MAX} components")]
     Components,
@@ -34,12 +34,47 @@ pub struct Inventory {
 #[derive(Deserialize)]
 struct Document {
     #[serde(rename = "bomFormat")]
-    format: String,
+    format: Option<String>,
+    #[serde(rename = "spdxVersion")]
+    spdx: Option<String>,
+    #[serde(default)]
+    packages: Option<Vec<Package>>,
+    #[serde(rename = "documentDescribes", default)]
+    describes: Option<Vec<String>>,
+    #[serde(default)]
+    relationships: Option<Vec<Relationship>>,
     #[serde(rename = "serialNumber")]
     serial: Option<String>,
     metadata: Option<Metadata>,
     #[serde(default)]
     components: Option<Vec<Part>>,
+}
+
+/// A package of an SPDX document.
+#[derive(Deserialize)]
+struct Package {
+    #[serde(rename = "SPDXID")]
+    id: String,
+    name: String,
+    #[serde(rename = "versionInfo")]
+    version: Option<String>,
+    #[serde(rename = "externalRefs", default)]
+    references: Option<Vec<ExternalReference>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ExternalReference {
+    reference_type: String,
+    reference_locator: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Relationship {
+    spdx_element_id: String,
+    relationship_type: String,
+    related_spdx_element: String,
 }
 
 #[derive(Deserialize)]
@@ -71,10 +106,11 @@ struct Property {
     value: Option<String>,
 }
 
-/// Whether the bytes look like a CycloneDX document rather than a lock file.
+/// Whether the bytes look like a CycloneDX or SPDX document rather than a lock file.
 pub fn looks_like(bytes: &[u8]) -> bool {
-    let beginning = bytes.get(..bytes.len().min(4096)).unwrap_or_default();
-    bytes.trim_ascii_start().starts_with(b"{") && beginning.windows(11).any(|part| part == b"\"bomFormat\"")
+    let marks: [&[u8]; 2] = [b"\"bomFormat\"", b"\"spdxVersion\""];
+    let has = |mark: &[u8]| bytes.windows(mark.len()).any(|part| part == mark);
+    bytes.trim_ascii_start().starts_with(b"{") && marks.into_iter().any(has)
 }
 
 pub fn read(bytes: &[u8]) -> Result<Inventory, InventoryError> {
@@ -82,8 +118,14 @@ pub fn read(bytes: &[u8]) -> Result<Inventory, InventoryError> {
         return Err(InventoryError::Size);
     }
     let document: Document = serde_json::from_slice(bytes).map_err(|why| InventoryError::Shape(why.to_string()))?;
-    if document.format != "CycloneDX" {
-        return Err(InventoryError::Shape(format!("bomFormat is {:?}", document.format)));
+    if document.spdx.as_deref().is_some_and(|version| version.starts_with("SPDX-2.")) {
+        return of_spdx(document);
+    }
+    match (document.format.as_deref(), document.spdx) {
+        (Some("CycloneDX"), _) => {}
+        (Some(other), _) => return Err(InventoryError::Shape(format!("bomFormat is {other:?}"))),
+        (None, Some(version)) => return Err(InventoryError::Shape(format!("{version:?}; SPDX 2.2 and 2.3 can be read"))),
+        (None, None) => return Err(InventoryError::Shape("neither `bomFormat` nor `spdxVersion` is there".to_owned())),
     }
     let mut inventory = Inventory::default();
     inventory.product.extend(document.serial);
@@ -96,6 +138,35 @@ pub fn read(bytes: &[u8]) -> Result<Inventory, InventoryError> {
     }
     for part in document.components.into_iter().flatten() {
         add(&mut inventory.components, part)?;
+    }
+    Ok(inventory)
+}
+
+/// What the document describes is the product; everything else is a component.
+fn of_spdx(document: Document) -> Result<Inventory, InventoryError> {
+    let mut inventory = Inventory::default();
+    let mut described = document.describes.unwrap_or_default();
+    for relationship in document.relationships.into_iter().flatten() {
+        if relationship.relationship_type == "DESCRIBES" && relationship.spdx_element_id == "SPDXRef-DOCUMENT" {
+            described.push(relationship.related_spdx_element);
+        }
+    }
+    let described: std::collections::HashSet<String> = described.into_iter().collect();
+    for package in document.packages.into_iter().flatten() {
+        let purl = package.references.into_iter().flatten().find(|one| one.reference_type == "purl").map(|one| one.reference_locator);
+        let is_product = described.contains(&package.id);
+        if is_product {
+            inventory.product.push(package.id.clone());
+            inventory.product.extend(purl.clone());
+        }
+        // A document may describe its packages one by one; only what has no ecosystem is the product alone.
+        let matched = purl.as_deref().and_then(|text| text.parse::<Purl>().ok()).is_some_and(|purl| purl.package().0 != Ecosystem::Other);
+        if is_product && !matched {
+            continue;
+        }
+        let (group, kind, scope, components, properties) = (None, None, None, None, None);
+        let (reference, version) = (Some(package.id), package.version.filter(|version| version != "NOASSERTION"));
+        add(&mut inventory.components, Part { reference, kind, group, name: package.name, version, purl, scope, components, properties })?;
     }
     Ok(inventory)
 }
@@ -187,6 +258,21 @@ mod tests {
         assert_eq!(inventory.components[1].release.as_deref(), Some("12"));
         assert_eq!(inventory.components[3].source, Some(("zlib".to_owned(), "1:1.2-1".to_owned())));
         assert_eq!(inventory.components[3].scope, Scope::Excluded);
+    }
+
+    #[test]
+    fn spdx_packages() {
+        let document = r#"{"spdxVersion": "SPDX-2.3", "SPDXID": "SPDXRef-DOCUMENT", "packages": [
+            {"SPDXID": "SPDXRef-shop", "name": "com.github.a/shop", "versionInfo": "main"},
+            {"SPDXID": "SPDXRef-1", "name": "npm:lodash", "versionInfo": "4.17.20",
+             "externalRefs": [{"referenceCategory": "PACKAGE-MANAGER", "referenceType": "purl", "referenceLocator": "pkg:npm/lodash@4.17.20"}]}],
+            "relationships": [{"spdxElementId": "SPDXRef-DOCUMENT", "relationshipType": "DESCRIBES", "relatedSpdxElement": "SPDXRef-shop"}]}"#;
+        assert!(looks_like(document.as_bytes()));
+        let inventory = read(document.as_bytes()).unwrap();
+        let names: Vec<String> = inventory.components.iter().map(Component::label).collect();
+        assert_eq!(names, ["lodash@4.17.20"]);
+        assert_eq!(inventory.product, ["SPDXRef-shop"]);
+        assert!(matches!(read(br#"{"spdxVersion": "SPDX-3.0"}"#), Err(InventoryError::Shape(_))));
     }
 
     #[test]

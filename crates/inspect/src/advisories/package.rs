@@ -28,7 +28,8 @@ impl Subject {
                 version = Some(source_version.clone());
             }
         }
-        (!ecosystem.is_empty()).then(|| Subject { ecosystem, release: component.release.clone(), name, version })
+        let release = component.release.clone().or_else(|| component.purl.as_ref().and_then(|purl| major_release(purl, &ecosystem)));
+        (!ecosystem.is_empty()).then(|| Subject { ecosystem, release, name, version })
     }
     pub fn key(&self) -> String {
         key(&self.ecosystem, &self.name)
@@ -70,6 +71,15 @@ fn foreign(purl: &Purl) -> Option<(String, String)> {
         _ => return None,
     };
     Some((ecosystem.to_owned(), with("/")))
+}
+
+/// `distro=rocky-9.3` is release `9`, where OSV names releases by their first number alone.
+fn major_release(purl: &Purl, ecosystem: &str) -> Option<String> {
+    if !["Rocky Linux", "AlmaLinux", "Azure Linux", "Mageia"].contains(&ecosystem) {
+        return None;
+    }
+    let number = purl.qualifier("distro")?.rsplit('-').next()?.split('.').next()?;
+    (!number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())).then(|| number.to_owned())
 }
 
 /// `ecosystem`, a NUL, and the name in the form in which the ecosystem compares names.
@@ -134,6 +144,7 @@ mod tests {
         assert_eq!(of("pkg:npm/%40babel/core@7"), some("npm", "@babel/core", None));
         assert_eq!(of("pkg:hex/phoenix@1.0"), some("Hex", "phoenix", None));
         assert_eq!(of("pkg:rpm/rockylinux/bash@5"), some("Rocky Linux", "bash", None));
+        assert_eq!(of("pkg:rpm/rocky/bash@5?distro=rocky-9.3"), some("Rocky Linux", "bash", Some("9")));
         assert_eq!(of("pkg:apk/wolfi/curl@8"), some("Wolfi", "curl", None));
         assert_eq!(of("pkg:deb/debian/curl@8?distro=debian-12.4"), some("Debian", "curl", Some("12")));
         assert_eq!(of("pkg:generic/thing@1"), None);

@@ -23,8 +23,7 @@ pub enum Outcome {
 /// Whether `version` of the affected package is.
 pub fn version_affected(affected: &Affected, version: &str) -> Outcome {
     let ecosystem_order = Scheme::of_ecosystem(&affected.ecosystem);
-    let listed = affected.versions.binary_search_by(|listed| listed.as_str().cmp(version)).is_ok()
-        || affected.versions.iter().any(|listed| listed == version);
+    let listed = affected.versions.iter().any(|listed| listed == version);
     let mut fixed = Vec::new();
     let mut inside = listed;
     let mut undecided = None;

@@ -2,8 +2,11 @@
 //!
 //! Does not read files and does not know what runs where: bytes of two versions in, findings out.
 
+pub mod avro;
+pub mod graphql;
 pub mod json_schema;
 pub mod openapi;
+pub mod protobuf;
 
 use crate::finding::{Finding, Severity};
 

@@ -83,7 +83,7 @@ fn url(bytes: &[u8], at: usize, hits: &mut Vec<Hit>) {
 
 fn stands_for_one(password: &[u8], user: &[u8]) -> bool {
     let text = String::from_utf8_lossy(password).to_ascii_lowercase();
-    text.len() < 4
+    text.chars().count() < 4
         || password == user
         || KNOWN.contains(&text.as_str())
         || KNOWN.iter().any(|word| word.len() > 4 && text.strip_prefix(word).is_some_and(|rest| rest.len() <= 3))

@@ -95,8 +95,8 @@ fn checksums_decide() {
     let npm = ["npm_", "zQWBuTSOoRi4A9spHcVY5ncnsDkxkJ", "0mLq17"].concat();
     found(&format!("//registry.npmjs.org/:_authToken={npm}"), "npm-token");
     // BIP 173: a valid checksum, and one letter changed.
-    let age = "AGE-SECRET-KEY-1GFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPQ4EGAEX";
-    found(&["# key\n", age].concat(), "age-secret-key");
+    let age = ["AGE-SECRET-KEY-1", "GFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPQ4EGAEX"].concat();
+    found(&format!("# key\n{age}"), "age-secret-key");
     clean(&age.replace("FPQ4", "FPQ5"));
     // The mark of OpenAI's keys, and the size of Azure's.
     let half = drawn(ALPHANUMERIC, 24, 6);
@@ -178,6 +178,7 @@ fn passwords_in_connection_strings() {
     found(&format!("\"Server=sql.prod;Database=shop;User Id=app;Password={password};\""), "connection-string-password");
     for text in [
         "postgres://app:password@db.internal/shop",
+        "https://user:\u{1f4a9}@db.internal/",
         "postgres://postgres:postgres@db/x",
         "redis://user:secret123@cache.prod",
         "postgres://app:$PASSWORD@db.internal/shop",

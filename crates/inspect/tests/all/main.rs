@@ -6,3 +6,4 @@ mod openapi_fuzz;
 mod openapi_operations;
 mod openapi_schemas;
 mod openapi_support;
+mod scan_fuzz;

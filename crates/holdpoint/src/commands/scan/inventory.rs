@@ -1,4 +1,4 @@
-//! What is scanned: CycloneDX documents and lock files, one or several.
+//! What is scanned: CycloneDX and SPDX documents and lock files, one or several.
 
 use crate::out::{BadInput, read};
 use holdpoint_inspect::advisories::inventory::{self, Inventory};
@@ -12,7 +12,7 @@ pub fn read_all(files: &[PathBuf]) -> anyhow::Result<Inventory> {
         let name = file.display().to_string();
         let bad = |why: &dyn std::fmt::Display| BadInput(format!("{name}: {why}"));
         if !inventory::looks_like(&bytes) {
-            return Err(bad(&"expected a CycloneDX document (JSON)").into());
+            return Err(bad(&"expected a CycloneDX or SPDX document (JSON)").into());
         }
         let mut one = inventory::read(&bytes).map_err(|why| bad(&why))?;
         one.components.iter_mut().for_each(|component| component.file = Some(name.clone()));

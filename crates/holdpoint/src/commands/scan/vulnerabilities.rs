@@ -24,7 +24,7 @@ const UNMATCHED_NAMED: usize = 20;
 
 #[derive(Args)]
 pub struct Vulnerabilities {
-    /// CycloneDX documents (JSON) or lock files.
+    /// CycloneDX or SPDX documents (JSON).
     #[arg(required = true)]
     files: Vec<PathBuf>,
     /// OSV records: a folder with *.json or *.zip, or one such file.

@@ -1,0 +1,111 @@
+-- Grammar that is newer than 13. `-- since N` opens each statement: servers from N on take it, earlier ones call it a syntax
+-- error. 19 stands for what none of 13 to 18 takes.
+
+-- since 14
+ALTER TABLE p DETACH PARTITION q CONCURRENTLY;
+-- since 14
+ALTER TABLE p DETACH PARTITION q FINALIZE;
+-- since 14
+ALTER TABLE t ALTER COLUMN a SET COMPRESSION pglz;
+-- since 14
+CREATE TABLE t (a text COMPRESSION pglz);
+-- since 14
+CREATE OR REPLACE TRIGGER x AFTER INSERT ON t EXECUTE FUNCTION f();
+-- since 14
+CREATE FUNCTION f() RETURNS int LANGUAGE sql RETURN 1;
+-- since 14
+CREATE FUNCTION f() RETURNS int LANGUAGE sql BEGIN ATOMIC SELECT 1; END;
+-- since 14
+SELECT a FROM t GROUP BY DISTINCT a;
+-- since 14
+WITH RECURSIVE x AS (SELECT 1 AS a UNION SELECT a FROM x) SEARCH BREADTH FIRST BY a SET o SELECT a FROM x;
+-- since 14
+SELECT 1 FROM t JOIN u USING (a) AS j;
+-- since 14
+REINDEX (TABLESPACE x) TABLE t;
+-- since 15
+CREATE UNIQUE INDEX i ON t (a) NULLS NOT DISTINCT;
+-- since 15
+CREATE TABLE t (a int UNIQUE NULLS NOT DISTINCT);
+-- since 15
+MERGE INTO t USING u ON t.a = u.a WHEN MATCHED THEN DELETE;
+-- since 15
+ALTER TABLE t SET ACCESS METHOD heap;
+-- since 15
+CREATE TABLE t (a int, b int, FOREIGN KEY (a, b) REFERENCES u ON DELETE SET NULL (a));
+-- since 15
+CREATE PUBLICATION p FOR TABLES IN SCHEMA s;
+-- since 15
+CREATE PUBLICATION p FOR TABLE t (a) WHERE (a > 1);
+-- since 16
+CREATE STATISTICS ON a, b FROM t;
+-- since 16
+REINDEX DATABASE;
+-- since 16
+SELECT 1_000 + 1;
+-- since 16
+SELECT JSON_ARRAY(1, 2 NULL ON NULL);
+-- since 16
+SELECT JSON_OBJECT('a': 1);
+-- since 16
+SELECT '{}' IS JSON;
+-- since 16
+CREATE TABLE t (a text STORAGE EXTERNAL);
+-- since 16
+SELECT a FROM (SELECT 1 AS a);
+-- since 16
+GRANT r TO s WITH INHERIT TRUE;
+-- since 17
+MERGE INTO t USING u ON t.a = u.a WHEN MATCHED THEN DELETE RETURNING t.a;
+-- since 17
+MERGE INTO t USING u ON t.a = u.a WHEN NOT MATCHED BY SOURCE THEN DELETE;
+-- since 17
+ALTER TABLE t ALTER COLUMN a SET EXPRESSION AS (b + 1);
+-- since 17
+SELECT * FROM JSON_TABLE('[]', '$' COLUMNS (a int PATH '$.a')) AS j;
+-- since 17
+SELECT JSON_VALUE('{}', '$.a' RETURNING int);
+-- since 17
+SELECT JSON_EXISTS('{}', '$.a' ERROR ON ERROR);
+-- since 17
+SELECT JSON_QUERY('{}', '$.a' WITH WRAPPER);
+-- since 17
+ALTER TABLE t SET ACCESS METHOD DEFAULT;
+-- since 18
+CREATE TABLE t (a int, b int GENERATED ALWAYS AS (a + 1) VIRTUAL);
+-- since 18
+CREATE TABLE t (a int, b int GENERATED ALWAYS AS (a + 1));
+-- since 18
+ALTER TABLE t ADD CONSTRAINT c CHECK (a > 0) NOT ENFORCED;
+-- since 18
+ALTER TABLE t ALTER CONSTRAINT c ENFORCED;
+-- since 18
+ALTER TABLE t ADD CONSTRAINT c NOT NULL a;
+-- since 18
+CREATE TABLE t (a int, CONSTRAINT c NOT NULL a);
+-- since 18
+ALTER TABLE t ADD CONSTRAINT c NOT NULL a NOT VALID;
+-- since 18
+ALTER TABLE t ALTER CONSTRAINT c NO INHERIT;
+-- since 18
+CREATE TABLE t (id int, during tstzrange, PRIMARY KEY (id, during WITHOUT OVERLAPS));
+-- since 18
+CREATE TABLE t (id int, during tstzrange, FOREIGN KEY (id, PERIOD during) REFERENCES u (id, PERIOD during));
+-- since 18
+UPDATE t SET a = 1 RETURNING WITH (OLD AS o) o.a;
+-- since 18
+VACUUM ONLY t;
+-- since 18
+ANALYZE ONLY t;
+-- since 18
+ALTER TABLE t ADD PRIMARY KEY (id, during WITHOUT OVERLAPS);
+-- since 19
+ALTER TABLE p SPLIT PARTITION q INTO (PARTITION q1 FOR VALUES IN (1), PARTITION q2 FOR VALUES IN (2));
+-- since 19
+ALTER TABLE p MERGE PARTITIONS (q1, q2) INTO q;
+-- since 19
+REPACK t;
+-- since 19
+CREATE PROPERTY GRAPH g VERTEX TABLES (t);
+-- since 19
+UPDATE t FOR PORTION OF during FROM '2026-01-01' TO '2026-02-01' SET a = 1;
