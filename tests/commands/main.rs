@@ -3,7 +3,7 @@
 mod calendar;
 mod compat_avro;
 mod compat_openapi;
-mod migration;
 mod compat_protobuf;
+mod migration;
 mod scan;
 mod test_import;

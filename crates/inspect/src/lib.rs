@@ -8,7 +8,6 @@ pub mod coverage;
 pub mod cvss;
 pub mod document;
 pub mod finding;
-pub mod junit;
 pub mod migration;
 pub mod report;
 pub mod sarif;
