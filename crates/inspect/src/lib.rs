@@ -5,6 +5,7 @@
 pub mod compat;
 pub mod finding;
 pub mod junit;
+pub mod licenses;
 pub mod report;
 pub mod sarif;
 pub mod sbom;

@@ -3,4 +3,8 @@
 //! Not here: whether a component is vulnerable or its licence wanted; those judge what these modules read.
 
 pub mod component;
+mod format;
+pub mod json;
 pub mod purl;
+pub mod schema;
+pub mod validate;
