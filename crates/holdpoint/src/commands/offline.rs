@@ -4,7 +4,7 @@ use super::Ended;
 use crate::judged::{Judgement, Reporting};
 use crate::out::{BadInput, Code, Out, read};
 use clap::{Subcommand, ValueEnum};
-use holdpoint_analysis::calendar::{self, DenialReason, Kind, Recurrence, Rule, Start, Window, WindowSpec};
+use holdpoint_analysis::calendar::{self, DenialReason, Kind, Occurrence, Recurrence, Rule, Start, Window, WindowSpec};
 use holdpoint_analysis::canary::{Direction, SeriesOptions, Tolerance, Verdict, judge_series};
 use holdpoint_inspect::finding::{Finding, Severity};
 use holdpoint_inspect::junit;
@@ -49,10 +49,14 @@ pub enum Calendar {
         /// First start, local: 19970902T090000, 19970902 or ISO 8601.
         #[arg(long)]
         start: String,
-        #[arg(long, default_value = "UTC")]
-        zone: String,
+        /// IANA name. With a zone, occurrences carry the offset they have there.
+        #[arg(long)]
+        zone: Option<String>,
         #[arg(long, default_value_t = 100)]
         limit: usize,
+        /// Nothing that starts after this, RFC 3339.
+        #[arg(long, value_name = "T")]
+        until: Option<jiff::Timestamp>,
     },
     /// Whether a change may start at an instant, by windows in a file.
     Check {
@@ -130,16 +134,20 @@ fn utc() -> String {
 impl Calendar {
     pub fn run(self, out: &Out) -> Ended {
         match self {
-            Calendar::Expand { rule, start, zone, limit } => {
+            Calendar::Expand { rule, start, zone, limit, until } => {
                 let bad = |what: &str, why: &dyn std::fmt::Display| BadInput(format!("{what}: {why}"));
                 let rule: Rule = rule.parse().map_err(|why| bad("--rule", &why))?;
                 let (start, own_zone) = Start::parse(&start).map_err(|why| bad("--start", &why))?;
-                let zone = match own_zone {
-                    Some(own) => own,
-                    None => calendar::zone(&zone).map_err(|why| bad("--zone", &why))?,
-                };
+                let named = zone.map(|zone| calendar::zone(&zone).map_err(|why| bad("--zone", &why))).transpose()?;
+                let zone = own_zone.or_else(|| named.clone()).unwrap_or(jiff::tz::TimeZone::UTC);
                 let recurrence = Recurrence::new(start, zone, Some(rule.clone())).map_err(|why| bad("--rule", &why))?;
-                let occurrences: Vec<String> = recurrence.occurrences().take(limit).map(|one| one.local.to_string()).collect();
+                let until = until.unwrap_or(jiff::Timestamp::MAX);
+                // What was asked without a zone is answered without one.
+                let told = |one: Occurrence| match &named {
+                    Some(zone) => one.at.display_with_offset(zone.to_offset(one.at)).to_string(),
+                    None => one.local.to_string(),
+                };
+                let occurrences: Vec<String> = recurrence.occurrences().take_while(|one| one.at <= until).take(limit).map(told).collect();
                 let warnings: Vec<String> = recurrence.warnings(&rule).iter().map(|warning| warning.to_string()).collect();
                 out.result(&json!({"occurrences": occurrences, "warnings": warnings}), || occurrences.join("\n"));
                 for warning in warnings {
