@@ -57,6 +57,8 @@ struct Node {
     count: (usize, Option<usize>),
     unique: bool,
     items: Option<Id>,
+    /// Schemas of the first elements, one each (`items` as a list).
+    tuple: Vec<Id>,
     required: Vec<String>,
     properties: HashMap<String, Id>,
     additional: Additional,
@@ -168,6 +170,7 @@ impl Compiler {
             "minItems" => node.count.0 = size().unwrap_or(0),
             "maxItems" => node.count.1 = size(),
             "uniqueItems" => node.unique = value == &Value::Bool(true),
+            "items" if value.is_array() => node.tuple = self.list(value)?,
             "items" => node.items = Some(self.node(value)?),
             "required" => node.required = texts(value),
             "properties" => {
@@ -392,7 +395,7 @@ impl<'a> Check<'_, 'a> {
                     }
                 }
             }
-            let end = match node.items {
+            let end = match node.tuple.get(index).copied().or(node.items) {
                 Some(items) => self.value(items, element),
                 None => json.skip(element),
             };

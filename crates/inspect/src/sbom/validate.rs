@@ -49,6 +49,9 @@ pub fn validate(bytes: &[u8]) -> Result<Validation, JsonError> {
     };
     (validation.findings, validation.total) = schema::evaluate(schema, json);
     let mut meaning = Meaning::new(json);
+    if let Some(formulation) = json.member(root, "formulation") {
+        meaning.formulation = formulation..json.skip(formulation);
+    }
     meaning.value(root, "", root);
     meaning.references();
     validation.components = meaning.components;
@@ -68,11 +71,16 @@ struct Meaning<'a> {
     defined: HashMap<Cow<'a, str>, usize>,
     /// References to be found among them: where, and to what.
     used: Vec<(usize, Cow<'a, str>)>,
+    /// Where the formulation lies. Its references are remarks: the specification's own examples define them twice or nowhere.
+    formulation: std::ops::Range<usize>,
 }
 
 impl<'a> Meaning<'a> {
     fn new(json: Json<'a>) -> Self {
-        Self { json, findings: Vec::new(), total: 0, components: 0, defined: HashMap::new(), used: Vec::new() }
+        Self { json, findings: Vec::new(), total: 0, components: 0, defined: HashMap::new(), used: Vec::new(), formulation: 0..0 }
+    }
+    fn reference_severity(&self, at: usize) -> Severity {
+        if self.formulation.contains(&at) { Severity::Medium } else { Severity::High }
     }
     fn say(&mut self, at: usize, rule: &str, severity: Severity, message: String) {
         self.total += 1;
@@ -141,7 +149,12 @@ impl<'a> Meaning<'a> {
                     std::collections::hash_map::Entry::Vacant(place) => _ = place.insert(at),
                     std::collections::hash_map::Entry::Occupied(place) => {
                         let (name, line) = (shorten(place.key()).into_owned(), self.json.line(*place.get()));
-                        self.say(at, "ref-twice", Severity::High, format!("The bom-ref {name:?} is defined at line {line} already."));
+                        self.say(
+                            at,
+                            "ref-twice",
+                            self.reference_severity(at),
+                            format!("The bom-ref {name:?} is defined at line {line} already."),
+                        );
                     }
                 }
             }
@@ -191,7 +204,12 @@ impl<'a> Meaning<'a> {
         let used = std::mem::take(&mut self.used);
         for (at, reference) in used {
             if !self.defined.contains_key(&reference) {
-                self.say(at, "ref-unknown", Severity::High, format!("Nothing here has the bom-ref {:?}.", shorten(&reference)));
+                self.say(
+                    at,
+                    "ref-unknown",
+                    self.reference_severity(at),
+                    format!("Nothing here has the bom-ref {:?}.", shorten(&reference)),
+                );
             }
         }
     }
