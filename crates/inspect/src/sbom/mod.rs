@@ -3,8 +3,13 @@
 //! Not here: whether a component is vulnerable or its licence wanted; those judge what these modules read.
 
 pub mod component;
+pub mod distribution;
 mod format;
+pub mod gather;
 pub mod json;
+pub mod lock;
 pub mod purl;
+pub mod read;
 pub mod schema;
 pub mod validate;
+pub mod write;
