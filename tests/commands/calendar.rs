@@ -34,3 +34,19 @@ fn check_says_which_window_denies_and_when_it_next_opens() {
     assert_eq!(said["next_open"], "2026-11-30T05:00:00Z", "{said:#}");
     assert_eq!(check("2026-11-27T12:00:00Z").code(0).json()["verdict"], "allowed");
 }
+
+#[test]
+fn expand_merges_the_events_of_a_file() {
+    let folder = folder();
+    let file = "BEGIN:VCALENDAR\nBEGIN:VEVENT\nUID:a\nSUMMARY:Peak\nDTSTART;TZID=Europe/Berlin:20261127T000000\nDURATION:P1D\n\
+        RRULE:FREQ=YEARLY;BYMONTH=11;BYDAY=4FR\nEND:VEVENT\nBEGIN:VEVENT\nUID:b\nSUMMARY:Holiday\nDTSTART;VALUE=DATE:20261225\nEND:VEVENT\nEND:VCALENDAR\n";
+    std::fs::write(folder.path().join("peaks.ics"), file).expect("a file");
+    let run = |args: &[&str]| CommandLine::new(folder.path()).run([&["--json", "calendar", "expand"][..], args].concat());
+    let said = run(&["peaks.ics", "--limit", "3"]).code(0).json();
+    let starts: Vec<&str> = said["occurrences"].as_array().into_iter().flatten().filter_map(|one| one["start"].as_str()).collect();
+    assert_eq!(starts, ["2026-11-27T00:00:00+01:00", "2026-12-25T00:00:00+00:00", "2027-11-26T00:00:00+01:00"]);
+    assert_eq!(said["occurrences"][0]["end"], "2026-11-28T00:00:00+01:00");
+    std::fs::write(folder.path().join("cut.ics"), &file[..120]).expect("a file");
+    assert!(run(&["cut.ics"]).code(2).stderr.contains("cut.ics: line"));
+    run(&[]).code(2);
+}
