@@ -16,6 +16,7 @@ pub mod ledger;
 pub mod offline;
 pub mod release;
 pub mod runs;
+pub mod sbom;
 pub mod serve;
 
 use crate::Command;
@@ -56,6 +57,7 @@ pub fn run(command: Command, out: &Out, connection: &Connection) -> Ended {
         Command::Canary(args) => args.run(out),
         Command::Calendar(args) => args.run(out),
         Command::Test(args) => args.run(out),
+        Command::Sbom(args) => args.run(out),
         Command::Compat(args) => args.run(out),
         Command::Explain(args) => args.run(out),
         Command::Schema(args) => args.run(out),

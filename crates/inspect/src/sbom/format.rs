@@ -87,8 +87,7 @@ pub fn date_time(text: &str) -> bool {
 
 /// RFC 3986 with the characters of RFC 3987.
 fn iri(text: &str, absolute: bool) -> bool {
-    let mut rest = text.char_indices();
-    while let Some((at, character)) = rest.next() {
+    for (at, character) in text.char_indices() {
         match character {
             '%' => {
                 let encoded = text.get(at + 1..at + 3).is_some_and(|two| two.bytes().all(|byte| byte.is_ascii_hexdigit()));

@@ -10,6 +10,9 @@ use std::collections::HashMap;
 pub const MODULE: Format = Format { name: "go.mod", takes: |path| file_name(path) == "go.mod", read: read_module };
 pub const SUMS: Format = Format { name: "go.sum", takes: |path| file_name(path) == "go.sum", read: read_sums };
 
+/// A path, and a version where one is named.
+type Module<'a> = (&'a str, Option<&'a str>);
+
 /// A module path or version, perhaps quoted.
 fn plain(word: &str) -> &str {
     word.trim_matches(['"', '`'])
@@ -19,7 +22,7 @@ fn read_module(bytes: &[u8]) -> Result<Inventory, ReadError> {
     let mut inventory = Inventory::default();
     let mut block: Option<&str> = None;
     let mut wanted: Vec<(usize, &str, &str, bool)> = Vec::new();
-    let mut replaced: HashMap<(&str, Option<&str>), (&str, Option<&str>)> = HashMap::new();
+    let mut replaced: HashMap<Module, Module> = HashMap::new();
     let mut seen_module = false;
     for (number, line) in utf8(bytes)?.lines().enumerate().map(|(index, line)| (index + 1, line)) {
         let (content, comment) = line.split_once("//").unwrap_or((line, ""));
