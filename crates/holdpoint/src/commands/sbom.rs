@@ -4,7 +4,8 @@ use super::Ended;
 use crate::judged::{Judgement, Reporting};
 use crate::out::{BadInput, Code, Out, read};
 use clap::{Subcommand, ValueEnum};
-use holdpoint_inspect::sbom::gather::{self, File, SKIPPED_FOLDERS};
+use holdpoint_inspect::sbom::gather::{self, Broken, File, SKIPPED_FOLDERS};
+use holdpoint_inspect::sbom::image::{self, Archive, Contents, Parts};
 use holdpoint_inspect::sbom::lock::Inventory;
 use holdpoint_inspect::sbom::{validate, write};
 use serde_json::json;
@@ -17,7 +18,11 @@ const FILES_MAX: usize = 10_000;
 
 #[derive(Subcommand)]
 pub enum Sbom {
-    /// Writes a CycloneDX document from the lock files of a folder, from one lock file, or from a package database.
+    /// Writes a CycloneDX document from lock files, package databases or an image.
+    #[command(after_help = "Examples:
+  holdpoint sbom create . --output bom.json                     all lock files of a folder
+  holdpoint sbom create Cargo.lock --spec 1.5                   one of them
+  holdpoint sbom create image.tar --platform linux/amd64        docker save, or an OCI layout")]
     Create(Create),
     /// Is it a CycloneDX document (JSON, 1.2 to 1.7), by schema and by meaning?
     Validate {
@@ -53,8 +58,11 @@ impl Spec {
 
 #[derive(clap::Args)]
 pub struct Create {
-    /// A folder, a lock file, or a package database.
+    /// A folder, a lock file, a package database, or an image: an OCI layout or `docker save`, as folder or tar.
     path: PathBuf,
+    /// Which of several images, such as linux/amd64.
+    #[arg(long, value_name = "OS/ARCHITECTURE")]
+    platform: Option<String>,
     /// Version of CycloneDX.
     #[arg(long, value_enum, default_value = "1.6")]
     spec: Spec,
@@ -109,17 +117,17 @@ impl Create {
             now.parse::<jiff::Timestamp>().map_err(|why| BadInput(format!("--now {now}: {why}")))?;
         }
         let serial = self.serial.as_deref().map(serial).transpose()?;
-        let inventory = inventory_of(&self.path)?;
-        let name = match &self.name {
-            Some(name) => name.clone(),
-            None => product_name(&self.path),
+        let (inventory, named, digest) = match image_of(&self.path, self.platform.as_deref())? {
+            Some(contents) => (contents.inventory, contents.name, contents.digest),
+            None => (inventory_of(&self.path)?, None, None),
         };
+        let name = self.name.clone().or(named).unwrap_or_else(|| product_name(&self.path));
         let document = write::cyclonedx(
             &inventory,
             &write::About {
                 spec: self.spec.word(),
                 name: &name,
-                version: self.product_version.as_deref(),
+                version: self.product_version.as_deref().or(digest.as_deref()),
                 serial: serial.as_deref(),
                 timestamp: self.now.as_deref(),
                 tool: env!("CARGO_PKG_VERSION"),
@@ -156,6 +164,40 @@ impl Create {
     }
 }
 
+/// An image in a folder: its parts are files below it, and names come from digests.
+struct Layout<'a>(&'a Path);
+
+impl Parts for Layout<'_> {
+    fn open<'a>(&'a mut self, path: &str) -> Result<Option<Box<dyn std::io::Read + 'a>>, String> {
+        let inside = Path::new(path).components().all(|part| matches!(part, std::path::Component::Normal(_)));
+        if !inside {
+            return Err("leads out of the image".to_owned());
+        }
+        match std::fs::File::open(self.0.join(path)) {
+            Ok(file) => Ok(Some(Box::new(file))),
+            Err(why) if why.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(why) => Err(why.to_string()),
+        }
+    }
+}
+
+/// The contents of an image; None where the path is none.
+fn image_of(path: &Path, platform: Option<&str>) -> anyhow::Result<Option<Contents>> {
+    let bad = |why: &dyn std::fmt::Display| BadInput(format!("{}: {why}", path.display()));
+    if path.is_dir() {
+        if !path.join("oci-layout").is_file() {
+            return Ok(None);
+        }
+        return Ok(Some(image::read(&mut Layout(path), platform).map_err(|why| bad(&why))?));
+    }
+    if path.extension().is_none_or(|extension| extension != "tar") {
+        return Ok(None);
+    }
+    let file = std::fs::File::open(path).map_err(|why| bad(&why))?;
+    let mut archive = Archive::open(std::io::BufReader::new(file)).map_err(|why| bad(&why))?;
+    Ok(Some(image::read(&mut archive, platform).map_err(|why| bad(&why))?))
+}
+
 /// The folder's name, or that of the folder a file lies in.
 fn product_name(path: &Path) -> String {
     let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
@@ -180,6 +222,21 @@ fn serial(text: &str) -> anyhow::Result<String> {
     if right { Ok(format!("urn:uuid:{uuid}")) } else { Err(BadInput(format!("--serial {text:?}: expected a UUID, or random")).into()) }
 }
 
+/// The inventory of whatever names components: a CycloneDX document, a lock file, a package database or a folder.
+pub fn load(path: &Path) -> anyhow::Result<Inventory> {
+    if let Some(contents) = image_of(path, None)? {
+        return Ok(contents.inventory);
+    }
+    if path.is_dir() || gather::wanted(&path.to_string_lossy()) {
+        return inventory_of(path);
+    }
+    let bytes = read(path)?;
+    let given = path.display().to_string();
+    let mut inventory = holdpoint_inspect::sbom::read::cyclonedx(&bytes).map_err(|why| BadInput(format!("{given}: {why}")))?;
+    inventory.components.iter_mut().for_each(|component| component.file = Some(given.clone()));
+    Ok(inventory)
+}
+
 /// The inventory of a folder or of one file.
 fn inventory_of(path: &Path) -> anyhow::Result<Inventory> {
     let bad = |why: &dyn std::fmt::Display| BadInput(format!("{}: {why}", path.display()));
@@ -195,7 +252,7 @@ fn inventory_of(path: &Path) -> anyhow::Result<Inventory> {
         files.extend(release_beside(&name));
         files.push(File { path: name, bytes });
     }
-    let mut inventory = gather::inventory(files).map_err(|why| bad(&why))?;
+    let mut inventory = gather::inventory(files, Broken::Refused).map_err(|why| bad(&why))?;
     if !path.is_dir() {
         // One file is named as it was given.
         let given = path.display().to_string();

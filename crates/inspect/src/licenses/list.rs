@@ -64,6 +64,12 @@ pub fn exception(id: &str) -> Option<Entry> {
     list().folded.get(&id.to_ascii_lowercase()).copied().filter(|entry| entry.kind == Kind::Exception)
 }
 
+/// Whether some identifier begins so; case does not matter.
+pub fn begins(begin: &str) -> bool {
+    let begin = begin.to_ascii_lowercase();
+    list().folded.keys().any(|id| id.starts_with(&begin))
+}
+
 /// A licence by its full name on the list, apart from case, punctuation and the words `the` and `version`.
 pub fn by_name(name: &str) -> Option<Entry> {
     list().names.get(&plain(name)).copied()

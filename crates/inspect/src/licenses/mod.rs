@@ -4,6 +4,7 @@
 
 pub mod expression;
 pub mod list;
+pub mod policy;
 
 use crate::sbom::component::Licence;
 use expression::Expression;

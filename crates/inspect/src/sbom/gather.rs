@@ -1,7 +1,7 @@
 //! From files to one inventory: which files of a folder or image are of interest, and what they say together.
 
 use super::distribution::Distribution;
-use super::lock::{self, Inventory, ReadError};
+use super::lock::{self, Inventory, ReadError, Unresolved};
 
 /// Folders that hold copies of what the lock file beside them names, or nothing of the product.
 pub const SKIPPED_FOLDERS: [&str; 9] = [".git", "node_modules", "target", "vendor", ".venv", "venv", ".tox", "__pycache__", "dist-info"];
@@ -27,9 +27,14 @@ pub fn names() -> String {
     lock::FORMATS.iter().map(|format| format.name).collect::<Vec<_>>().join(", ")
 }
 
-/// Whether a file is worth reading.
+/// Whether a file is worth reading, named by itself.
 pub fn wanted(path: &str) -> bool {
     lock::format_of(path).is_some() || is_os_release(path)
+}
+
+/// Whether a file of an image is: what is installed, and lock files outside of installed packages.
+pub fn wanted_in_image(path: &str) -> bool {
+    lock::is_installed(path) || (wanted(path) && !path.split('/').any(|folder| SKIPPED_FOLDERS.contains(&folder)))
 }
 
 fn is_os_release(path: &str) -> bool {
@@ -41,8 +46,17 @@ fn system_root(path: &str) -> Option<&str> {
     ["var/lib/dpkg/", "usr/lib/apk/db/", "lib/apk/db/"].iter().find_map(|inner| path.find(inner)).and_then(|at| path.get(..at))
 }
 
-/// Reads all that can be read; the same files in any order give the same inventory.
-pub fn inventory(mut files: Vec<File>) -> Result<Inventory, GatherError> {
+/// What a file that cannot be read means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Broken {
+    /// An error: it is the product's own.
+    Refused,
+    /// Something unresolved: images carry the test data of others.
+    Unresolved,
+}
+
+/// Reads all; the same files in any order give the same inventory.
+pub fn inventory(mut files: Vec<File>, broken: Broken) -> Result<Inventory, GatherError> {
     files.sort_by(|a, b| a.path.cmp(&b.path));
     let text = |path: &str| {
         let file = files.iter().find(|file| file.path == path)?;
@@ -57,8 +71,16 @@ pub fn inventory(mut files: Vec<File>) -> Result<Inventory, GatherError> {
             continue;
         }
         let Some(read) = lock::read(&file.path, &file.bytes) else { continue };
-        let mut inventory = read.map_err(|why| GatherError::File { path: file.path.clone(), why })?;
         read_any = true;
+        let mut inventory = match (read, broken) {
+            (Ok(inventory), _) => inventory,
+            (Err(why), Broken::Refused) => return Err(GatherError::File { path: file.path.clone(), why }),
+            (Err(why), Broken::Unresolved) => {
+                let (what, why, line) = ("this file".to_owned(), format!("it cannot be read: {}", why.what), why.line);
+                gathered.unresolved.push(Unresolved { what, why, file: Some(file.path.clone()), line });
+                continue;
+            }
+        };
         if let Some(root) = system_root(&file.path) {
             let found = text(&format!("{root}etc/os-release")).or_else(|| text(&format!("{root}usr/lib/os-release")));
             if let Some(distribution) = found {
@@ -92,8 +114,8 @@ mod tests {
         ];
         let mut backwards = files.clone();
         backwards.reverse();
-        let gathered = inventory(files).expect("an inventory");
-        assert_eq!(inventory(backwards).as_ref(), Ok(&gathered));
+        let gathered = inventory(files, Broken::Refused).expect("an inventory");
+        assert_eq!(inventory(backwards, Broken::Refused).as_ref(), Ok(&gathered));
         let told: Vec<(&str, Option<&str>)> = gathered.components.iter().map(|one| (one.reference.as_str(), one.file.as_deref())).collect();
         assert_eq!(
             told,
@@ -105,8 +127,10 @@ mod tests {
             ]
         );
         assert_eq!(gathered.unresolved[0].file.as_deref(), Some("x/requirements.txt"));
-        assert_eq!(inventory(vec![file("a.txt", "")]), Err(GatherError::Nothing));
-        let broken = inventory(vec![file("p/Cargo.lock", "[")]).expect_err("broken").to_string();
+        assert_eq!(inventory(vec![file("a.txt", "")], Broken::Refused), Err(GatherError::Nothing));
+        let broken = inventory(vec![file("p/Cargo.lock", "[")], Broken::Refused).expect_err("broken").to_string();
         assert!(broken.starts_with("p/Cargo.lock: line 1"), "{broken}");
+        let lenient = inventory(vec![file("p/Cargo.lock", "[")], Broken::Unresolved).expect("an inventory");
+        assert_eq!(lenient.unresolved[0].file.as_deref(), Some("p/Cargo.lock"));
     }
 }

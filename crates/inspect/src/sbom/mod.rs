@@ -5,7 +5,10 @@
 pub mod component;
 pub mod distribution;
 mod format;
+#[cfg(test)]
+mod fuzz;
 pub mod gather;
+pub mod image;
 pub mod json;
 pub mod lock;
 pub mod purl;
@@ -13,3 +16,8 @@ pub mod read;
 pub mod schema;
 pub mod validate;
 pub mod write;
+
+/// A day as RFC 3339 writes it.
+pub(crate) fn is_date(text: &str) -> bool {
+    format::Format::Date.matches(text)
+}

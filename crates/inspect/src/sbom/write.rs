@@ -108,7 +108,7 @@ fn group(component: &Component) -> (Option<&str>, &str) {
 }
 
 fn component_value(component: &Component, spec: &str) -> Value {
-    let kind = if component.reference.starts_with("own:") { "application" } else { "library" };
+    let kind = if component.is_own() { "application" } else { "library" };
     let mut value = json!({"type": kind, "bom-ref": component.reference});
     let (group, name) = group(component);
     if let Some(group) = group {

@@ -3,11 +3,13 @@
 //! A reader takes the bytes of one file and says which components it fixes, and what it does not fix. It never asks a
 //! registry, resolves no range and runs no tool: what the file does not say stays unresolved, and is said.
 
+mod alpine;
 mod cargo;
 mod composer;
 mod debian;
 mod go;
 mod gradle;
+mod installed;
 mod maven;
 mod npm;
 mod nuget;
@@ -17,8 +19,6 @@ mod reach;
 mod ruby;
 mod toml_file;
 mod yarn;
-
-mod alpine;
 
 use super::component::{Component, Ecosystem, Hash};
 use std::collections::HashMap;
@@ -56,11 +56,18 @@ pub const FORMATS: &[Format] = &[
     nuget::FORMAT,
     debian::FORMAT,
     alpine::FORMAT,
+    installed::PYTHON,
+    installed::NODE,
 ];
 
 /// The format of a file by its path.
 pub fn format_of(path: &str) -> Option<&'static Format> {
     FORMATS.iter().find(|format| (format.takes)(path))
+}
+
+/// Whether it is the record of one installed package, as images have many.
+pub fn is_installed(path: &str) -> bool {
+    (installed::PYTHON.takes)(path) || (installed::NODE.takes)(path)
 }
 
 /// The last segment of a path.
@@ -219,7 +226,7 @@ fn tagged_hash(text: &str) -> Option<Hash> {
     Hash::from_hex(super::component::Algorithm::from_word(word)?, value)
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(in crate::sbom) fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
     bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
         _ = write!(text, "{byte:02x}");
