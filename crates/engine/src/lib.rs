@@ -3,6 +3,7 @@
 //! Architecture invariant: every rule is the domain's; what is here carries decisions to the store and steps to workers.
 //! Architecture invariant: tasks take no input; they are woken, look, and are safe to run twice.
 
+mod claims;
 mod deployer;
 pub mod dossier;
 pub mod evidence;
@@ -59,14 +60,22 @@ struct Inner {
     holder: String,
     stop: CancellationToken,
     sealed: broadcast::Sender<(u64, u64)>,
+    claims: claims::Claims,
 }
 
 impl Engine {
     /// An engine over a store; its tasks are started by [`Engine::run`].
     pub fn new(store: Store, keys: Keys, project: &str) -> Engine {
         let holder = format!("{}-{}", std::process::id(), random_id());
-        let inner =
-            Inner { store, keys, project: project.to_owned(), holder, stop: CancellationToken::new(), sealed: broadcast::channel(64).0 };
+        let inner = Inner {
+            store,
+            keys,
+            project: project.to_owned(),
+            holder,
+            stop: CancellationToken::new(),
+            sealed: broadcast::channel(64).0,
+            claims: claims::Claims::default(),
+        };
         Engine { inner: Arc::new(inner) }
     }
     /// Starts the background tasks.
@@ -96,6 +105,9 @@ impl Engine {
         self.inner.sealed.subscribe()
     }
 
+    pub(crate) fn claims(&self) -> &claims::Claims {
+        &self.inner.claims
+    }
     pub(crate) fn holder(&self) -> &str {
         &self.inner.holder
     }

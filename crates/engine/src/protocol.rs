@@ -48,7 +48,8 @@ impl Engine {
         let end = tokio::time::Instant::now() + wait;
         let mut woken = self.store().woken();
         loop {
-            for action in self.store().next_actions(Some(self.project()), pool, 8).await? {
+            for action in self.store().next_actions(Some(self.project()), pool, 64).await? {
+                let Some(_claim) = self.claims().claim(&action) else { continue };
                 if let Some(lease) = self.try_lease(&action, worker).await? {
                     return Ok(Some(lease));
                 }
