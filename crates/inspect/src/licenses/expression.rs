@@ -174,11 +174,21 @@ impl<'a> Parser<'a> {
     }
 }
 
+/// Parentheses around the same operator say nothing.
 fn joined(mut parts: Vec<Expression>, join: fn(Vec<Expression>) -> Expression) -> Expression {
-    match parts.len() {
-        1 => parts.remove(0),
-        _ => join(parts),
+    if parts.len() == 1 {
+        return parts.remove(0);
     }
+    let kind = std::mem::discriminant(&join(Vec::new()));
+    let mut flat = Vec::with_capacity(parts.len());
+    for part in parts {
+        let same = std::mem::discriminant(&part) == kind;
+        match part {
+            Expression::And(inner) | Expression::Or(inner) if same => flat.extend(inner),
+            other => flat.push(other),
+        }
+    }
+    join(flat)
 }
 
 /// `idstring`: letters, digits, `-` and `.`; an operator is none.
@@ -218,6 +228,8 @@ mod tests {
             ("MIT OR Apache-2.0 AND BSD-3-Clause", "MIT OR Apache-2.0 AND BSD-3-Clause"),
             ("(MIT OR Apache-2.0) AND BSD-3-Clause", "(MIT OR Apache-2.0) AND BSD-3-Clause"),
             ("((MIT))", "MIT"),
+            ("MIT AND (ISC AND (Zlib))", "MIT AND ISC AND Zlib"),
+            ("MIT AND (ISC OR (Zlib OR X11))", "MIT AND (ISC OR Zlib OR X11)"),
             ("GPL-2.0+ WITH classpath-exception-2.0", "GPL-2.0+ WITH Classpath-exception-2.0"),
             ("mit or apache-2.0", "MIT OR Apache-2.0"),
             ("LicenseRef-own.1", "LicenseRef-own.1"),

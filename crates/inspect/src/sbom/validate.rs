@@ -16,7 +16,7 @@ use std::collections::HashMap;
 pub struct Validation {
     /// Such as `1.6`; None where the document names none that is known.
     pub version: Option<&'static str>,
-    /// Components at any depth.
+    /// Components of the product, at any depth; not the product itself, nor tools.
     pub components: usize,
     /// Worst first, at most 100 by the schema and 100 beyond it.
     pub findings: Vec<Finding>,
@@ -49,9 +49,8 @@ pub fn validate(bytes: &[u8]) -> Result<Validation, JsonError> {
     };
     (validation.findings, validation.total) = schema::evaluate(schema, json);
     let mut meaning = Meaning::new(json);
-    if let Some(formulation) = json.member(root, "formulation") {
-        meaning.formulation = formulation..json.skip(formulation);
-    }
+    let range = |key: &str| json.member(root, key).map_or(0..0, |at| at..json.skip(at));
+    (meaning.formulation, meaning.metadata) = (range("formulation"), range("metadata"));
     meaning.value(root, "", root);
     meaning.references();
     validation.components = meaning.components;
@@ -73,11 +72,21 @@ struct Meaning<'a> {
     used: Vec<(usize, Cow<'a, str>)>,
     /// Where the formulation lies. Its references are remarks: the specification's own examples define them twice or nowhere.
     formulation: std::ops::Range<usize>,
+    metadata: std::ops::Range<usize>,
 }
 
 impl<'a> Meaning<'a> {
     fn new(json: Json<'a>) -> Self {
-        Self { json, findings: Vec::new(), total: 0, components: 0, defined: HashMap::new(), used: Vec::new(), formulation: 0..0 }
+        Self {
+            json,
+            findings: Vec::new(),
+            total: 0,
+            components: 0,
+            defined: HashMap::new(),
+            used: Vec::new(),
+            formulation: 0..0,
+            metadata: 0..0,
+        }
     }
     fn reference_severity(&self, at: usize) -> Severity {
         if self.formulation.contains(&at) { Severity::Medium } else { Severity::High }
@@ -95,7 +104,7 @@ impl<'a> Meaning<'a> {
         let json = self.json;
         match json.kind(at) {
             Kind::Object => {
-                if matches!(key, "components" | "component") && json.member(at, "type").is_some() {
+                if key == "components" && !self.metadata.contains(&at) && !self.formulation.contains(&at) {
                     self.components += 1;
                 }
                 if matches!(key, "hashes" | "hash") {
