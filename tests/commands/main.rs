@@ -2,3 +2,4 @@
 
 mod calendar;
 mod sbom;
+mod compat_openapi;

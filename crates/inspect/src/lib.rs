@@ -3,6 +3,7 @@
 //! Architecture invariant: pure; bytes in, findings out. What cannot be read is an error with its place, never a pass.
 
 pub mod compat;
+pub mod document;
 pub mod finding;
 pub mod junit;
 pub mod licenses;
