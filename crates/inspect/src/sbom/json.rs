@@ -90,6 +90,30 @@ impl<'a> Json<'a> {
             _ => Kind::Number,
         }
     }
+    /// JSON pointer (RFC 6901) of the value at an offset; walks from the root, so it is for what is told to people only.
+    pub fn pointer(&self, target: usize) -> String {
+        let (mut at, mut pointer) = (self.root, String::new());
+        while at != target {
+            let mut next = None;
+            let mut inner = |step: &dyn std::fmt::Display, value: usize| {
+                let end = self.skip(value);
+                if (value..end).contains(&target) && next.is_none() {
+                    next = Some((value, step.to_string()));
+                }
+                end
+            };
+            if self.kind(at) == Kind::Object {
+                self.object(at, |key, value| inner(&key.replace('~', "~0").replace('/', "~1"), value));
+            } else {
+                self.array(at, |index, value| inner(&index, value));
+            }
+            let Some((value, step)) = next else { break };
+            pointer.push('/');
+            pointer.push_str(&step);
+            at = value;
+        }
+        if pointer.is_empty() { "/".to_owned() } else { pointer }
+    }
     /// The value's own characters.
     pub fn slice(&self, at: usize) -> &'a str {
         self.text.get(at..self.skip(at)).unwrap_or_default()
@@ -457,6 +481,13 @@ mod tests {
             json.skip(at)
         });
         assert_eq!(inner.as_deref(), Some("xé\"y"));
+        assert_eq!((json.pointer(json.root()), json.pointer(list)), ("/".to_owned(), "/a".to_owned()));
+        let mut last = 0;
+        json.array(list, |_, at| {
+            last = at;
+            json.skip(at)
+        });
+        assert_eq!(json.pointer(last), "/a/2");
     }
 
     #[test]

@@ -94,7 +94,7 @@ impl<'a> Meaning<'a> {
     fn say(&mut self, at: usize, rule: &str, severity: Severity, message: String) {
         self.total += 1;
         if self.findings.len() < FINDINGS_MAX {
-            let mut finding = Finding::new(rule, severity, message);
+            let mut finding = Finding::new(rule, severity, message).inside(self.json.pointer(at));
             finding.line = Some(self.json.line(at));
             self.findings.push(finding);
         }
