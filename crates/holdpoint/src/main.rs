@@ -106,6 +106,9 @@ enum Command {
     /// Software bills of materials: written from lock files, validated.
     #[command(subcommand)]
     Sbom(commands::sbom::Sbom),
+    /// What is wrong in what we ship.
+    #[command(subcommand)]
+    Scan(commands::scan::Scan),
     /// What a refusal code means and what unblocks it.
     Explain(commands::explain::Explain),
     /// The JSON Schema of an output or of a file.

@@ -17,6 +17,7 @@ pub mod offline;
 pub mod release;
 pub mod runs;
 pub mod sbom;
+pub mod scan;
 pub mod serve;
 
 use crate::Command;
@@ -59,6 +60,7 @@ pub fn run(command: Command, out: &Out, connection: &Connection) -> Ended {
         Command::Test(args) => args.run(out),
         Command::Sbom(args) => args.run(out),
         Command::Compat(args) => args.run(out),
+        Command::Scan(args) => args.run(out),
         Command::Explain(args) => args.run(out),
         Command::Schema(args) => args.run(out),
         Command::Completions { shell } => {
