@@ -1,5 +1,5 @@
 //! Commands that need no server, run as a team's continuous integration would.
 
 mod calendar;
-mod sbom;
 mod compat_openapi;
+mod sbom;

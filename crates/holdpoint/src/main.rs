@@ -84,6 +84,12 @@ enum Command {
     /// Evidence: add, look at, verify.
     #[command(subcommand)]
     Evidence(commands::evidence::Evidence),
+    /// Known weaknesses that the server judges by.
+    #[command(subcommand)]
+    Advisories(commands::waiver::Advisories),
+    /// Weaknesses that somebody bears for a while.
+    #[command(subcommand)]
+    Waiver(commands::waiver::Waiver),
     /// The ledger: export, prove, verify.
     #[command(subcommand)]
     Ledger(commands::ledger::Ledger),

@@ -19,6 +19,7 @@ pub mod runs;
 pub mod sbom;
 pub mod scan;
 pub mod serve;
+pub mod waiver;
 
 use crate::Command;
 use crate::client::Connection;
@@ -53,6 +54,8 @@ pub fn run(command: Command, out: &Out, connection: &Connection) -> Ended {
         Command::Gate(args) => args.run(out, connection),
         Command::Freeze(args) => args.run(out, connection),
         Command::Evidence(args) => args.run(out, connection),
+        Command::Advisories(args) => args.run(out, connection),
+        Command::Waiver(args) => args.run(out, connection),
         Command::Ledger(args) => args.run(out, connection),
         Command::Verify(args) => args.run(out),
         Command::Canary(args) => args.run(out),

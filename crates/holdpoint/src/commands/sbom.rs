@@ -223,7 +223,6 @@ fn serial(text: &str) -> anyhow::Result<String> {
 }
 
 /// The inventory of whatever names components: a CycloneDX document, a lock file, a package database or a folder.
-#[expect(dead_code, reason = "`scan licenses` and `scan vulnerabilities` come next and read by it")]
 pub fn load(path: &Path) -> anyhow::Result<Inventory> {
     if let Some(contents) = image_of(path, None)? {
         return Ok(contents.inventory);

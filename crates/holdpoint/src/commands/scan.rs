@@ -4,6 +4,7 @@
 
 mod database;
 mod inventory;
+mod licenses;
 mod repository;
 mod vulnerabilities;
 
@@ -20,12 +21,17 @@ pub enum Scan {
   holdpoint scan vulnerabilities bom.json --advisories osv/ --max critical=0,high=2
   holdpoint scan vulnerabilities Cargo.lock --advisories osv/ --index osv.index --max-age 7d --sarif found.sarif")]
     Vulnerabilities(vulnerabilities::Vulnerabilities),
+    /// clean or found, from declared licences and a policy.
+    #[command(after_help = "Example:
+  holdpoint scan licenses bom.json --policy licences.yaml --sarif licences.sarif")]
+    Licenses(licenses::Licenses),
 }
 
 impl Scan {
     pub fn run(self, out: &Out) -> Ended {
         match self {
             Scan::Vulnerabilities(args) => args.run(out),
+            Scan::Licenses(args) => args.run(out),
         }
     }
 }

@@ -15,12 +15,39 @@ const LINE_MAX: usize = 4096;
 const PLAIN: [&str; 9] = [".env", ".ini", ".cfg", ".conf", ".properties", ".toml", ".yaml", ".yml", ".netrc"];
 /// What the last words of a name say.
 const NAMES: [&str; 20] = [
-    "password", "passwd", "passphrase", "secret", "secretkey", "token", "apikey", "accesskey", "privatekey", "authkey", "clientsecret",
-    "encryptionkey", "signingkey", "credentials", "authtoken", "accesstoken", "apitoken", "apisecret", "masterkey", "secretaccesskey",
+    "password",
+    "passwd",
+    "passphrase",
+    "secret",
+    "secretkey",
+    "token",
+    "apikey",
+    "accesskey",
+    "privatekey",
+    "authkey",
+    "clientsecret",
+    "encryptionkey",
+    "signingkey",
+    "credentials",
+    "authtoken",
+    "accesstoken",
+    "apitoken",
+    "apisecret",
+    "masterkey",
+    "secretaccesskey",
 ];
 /// Names that end like a secret and are none.
-const NOT_NAMES: [&str; 9] =
-    ["nextpagetoken", "pagetoken", "csrftoken", "cancellationtoken", "publickeytoken", "synctoken", "continuationtoken", "pagingtoken", "resumetoken"];
+const NOT_NAMES: [&str; 9] = [
+    "nextpagetoken",
+    "pagetoken",
+    "csrftoken",
+    "cancellationtoken",
+    "publickeytoken",
+    "synctoken",
+    "continuationtoken",
+    "pagingtoken",
+    "resumetoken",
+];
 
 pub(super) fn find(path: &str, bytes: &[u8], hits: &mut Vec<Hit>) {
     let file = path.rsplit('/').next().unwrap_or(path);
@@ -95,7 +122,8 @@ fn value(line: &[u8], from: usize, plain: bool) -> Option<(usize, usize)> {
     if !plain {
         return None;
     }
-    let end = line.get(from..)?.iter().position(|byte| byte.is_ascii_whitespace() || b"#;,".contains(byte)).map_or(line.len(), |at| from + at);
+    let end =
+        line.get(from..)?.iter().position(|byte| byte.is_ascii_whitespace() || b"#;,".contains(byte)).map_or(line.len(), |at| from + at);
     Some((from, end))
 }
 
@@ -130,7 +158,11 @@ fn is_path_or_name(value: &[u8]) -> bool {
     let plain_word = |word: &&str| {
         let letters = word.trim_end_matches(|c: char| c.is_ascii_digit());
         // A word, or a number; with few changes between small and capital letters.
-        let changes = letters.as_bytes().windows(2).filter(|pair| pair.first().is_some_and(u8::is_ascii_lowercase) != pair.get(1).is_some_and(u8::is_ascii_lowercase)).count();
+        let changes = letters
+            .as_bytes()
+            .windows(2)
+            .filter(|pair| pair.first().is_some_and(u8::is_ascii_lowercase) != pair.get(1).is_some_and(u8::is_ascii_lowercase))
+            .count();
         letters.bytes().all(|byte| byte.is_ascii_alphabetic()) && changes <= 1 + letters.len() / 5
     };
     words.len() > 1 && words.iter().filter(|word| plain_word(word)).count() * 4 >= words.len() * 3

@@ -26,7 +26,9 @@ pub fn holds(check: Check, token: &[u8]) -> bool {
         Check::None => true,
         Check::Crc62 => crc62(token),
         Check::Bech32 => bech32(token),
-        Check::PyPi => token.get(5..).is_some_and(|body| decode(body).is_some_and(|bytes| bytes.windows(8).any(|window| window == b"pypi.org"))),
+        Check::PyPi => {
+            token.get(5..).is_some_and(|body| decode(body).is_some_and(|bytes| bytes.windows(8).any(|window| window == b"pypi.org")))
+        }
         Check::Base64Of64 => decode(token).is_some_and(|bytes| bytes.len() == 64),
         Check::Jwt => jwt(token),
         Check::LettersAndDigits => token.iter().any(u8::is_ascii_digit) && token.iter().any(u8::is_ascii_alphabetic),

@@ -8,8 +8,28 @@ use crate::finding::Severity;
 const PART_MAX: usize = 256;
 /// Passwords that everybody knows stand for one.
 const KNOWN: [&str; 22] = [
-    "password", "passwd", "pass", "pwd", "secret", "postgres", "root", "admin", "mysql", "guest", "test", "user", "username", "mypassword",
-    "mypass", "foo", "bar", "foobar", "token", "x-oauth-basic", "pw", "hunter2",
+    "password",
+    "passwd",
+    "pass",
+    "pwd",
+    "secret",
+    "postgres",
+    "root",
+    "admin",
+    "mysql",
+    "guest",
+    "test",
+    "user",
+    "username",
+    "mypassword",
+    "mypass",
+    "foo",
+    "bar",
+    "foobar",
+    "token",
+    "x-oauth-basic",
+    "pw",
+    "hunter2",
 ];
 
 pub(super) fn find(bytes: &[u8], hits: &mut Vec<Hit>) {
@@ -20,7 +40,9 @@ pub(super) fn find(bytes: &[u8], hits: &mut Vec<Hit>) {
     }
     for word in [b"assword=".as_slice(), b"Pwd=", b"pwd="] {
         let mut from = 0;
-        while let Some(at) = bytes.get(from..).and_then(|rest| rest.windows(word.len()).position(|window| window == word)).map(|at| from + at) {
+        while let Some(at) =
+            bytes.get(from..).and_then(|rest| rest.windows(word.len()).position(|window| window == word)).map(|at| from + at)
+        {
             from = at + word.len();
             pairs(bytes, from, hits);
         }
@@ -76,7 +98,9 @@ fn local_or_documented(host: &str) -> bool {
     host.is_empty()
         || LOCAL.contains(&host)
         || host.starts_with('[')
-        || ["example.com", "example.org", "example.net", ".example", ".test", ".invalid", ".localhost"].iter().any(|end| host.ends_with(end))
+        || ["example.com", "example.org", "example.net", ".example", ".test", ".invalid", ".localhost"]
+            .iter()
+            .any(|end| host.ends_with(end))
 }
 
 /// `Server=db;User Id=app;Password=…;`: only beside a server.

@@ -32,7 +32,8 @@ pub(super) fn find(bytes: &[u8], hits: &mut Vec<Hit>) {
             continue;
         }
         let encrypted = label.starts_with(b"ENCRYPTED") || find_from(body, b"ENCRYPTED", 0).is_some();
-        let (what, severity) = if encrypted { ("an encrypted private key", Severity::Medium) } else { ("a private key", Severity::Critical) };
+        let (what, severity) =
+            if encrypted { ("an encrypted private key", Severity::Medium) } else { ("a private key", Severity::Critical) };
         let end = body_start + body.len();
         hits.push(Hit { rule: "private-key", what, severity, start, end, shown: BEGIN.len() + length + 5 });
         from = end;

@@ -45,7 +45,10 @@ pub const FORMATS: &[Format] = &[
     critical(checked(format("npm-token", "an npm access token", &["npm_"], &[Run(Set::Alphanumeric, 36, 36)]), Check::Crc62)),
     critical(checked(format("pypi-token", "a PyPI upload token", &["pypi-"], &[Run(Set::Url, 50, 1000)]), Check::PyPi)),
     critical(format("rubygems-token", "a RubyGems API key", &["rubygems_"], &[Run(Set::Hex, 48, 48)])),
-    critical(checked(format("crates-io-token", "a crates.io API token", &["cio"], &[Run(Set::Alphanumeric, 32, 32)]), Check::LettersAndDigits)),
+    critical(checked(
+        format("crates-io-token", "a crates.io API token", &["cio"], &[Run(Set::Alphanumeric, 32, 32)]),
+        Check::LettersAndDigits,
+    )),
     critical(checked(format("nuget-api-key", "a NuGet API key", &["oy2"], &[Run(Set::Lower, 43, 43)]), Check::LettersAndDigits)),
     critical(format("docker-hub-token", "a Docker Hub access token", &["dckr_pat_", "dckr_oat_"], &[Run(Set::Url, 27, 40)])),
     format("artifactory-token", "an Artifactory API key", &["AKCp"], &[Run(Set::Alphanumeric, 69, 69)]),
@@ -76,20 +79,39 @@ pub const FORMATS: &[Format] = &[
     )),
     critical(format("digitalocean-token", "a DigitalOcean token", &["dop_v1_", "doo_v1_", "dor_v1_"], &[Run(Set::Hex, 64, 64)])),
     critical(checked(format("heroku-api-key", "a Heroku API key", &["HRKU-"], &[Run(Set::Url, 36, 66)]), Check::LettersAndDigits)),
-    critical(checked(format("fly-token", "a Fly.io token", &["fm1r_", "fm2_", "fo1_"], &[Run(Set::Base64, 40, 2000)]), Check::LettersAndDigits)),
+    critical(checked(
+        format("fly-token", "a Fly.io token", &["fm1r_", "fm2_", "fo1_"], &[Run(Set::Base64, 40, 2000)]),
+        Check::LettersAndDigits,
+    )),
     critical(format("scaleway-api-key", "a Scaleway access key", &["SCW"], &[Run(Set::Upper, 17, 17)])),
-    critical(checked(format("netlify-token", "a Netlify token", &["nfp_", "nfc_", "nfo_"], &[Run(Set::Alphanumeric, 36, 40)]), Check::LettersAndDigits)),
+    critical(checked(
+        format("netlify-token", "a Netlify token", &["nfp_", "nfc_", "nfo_"], &[Run(Set::Alphanumeric, 36, 40)]),
+        Check::LettersAndDigits,
+    )),
     critical(format("pulumi-token", "a Pulumi access token", &["pul-"], &[Run(Set::Hex, 40, 40)])),
     critical(Format {
         before: Some((Set::Alphanumeric, 14, 14)),
         ..format("terraform-cloud-token", "a Terraform Cloud token", &[".atlasv1."], &[Run(Set::Base64, 60, 70)])
     }),
     critical(format("vault-token", "a Vault token", &["hvs.", "hvb."], &[Run(Set::Url, 90, 300)])),
-    critical(format("doppler-token", "a Doppler token", &["dp.pt.", "dp.st.", "dp.ct.", "dp.sa.", "dp.scim."], &[Run(Set::Alphanumeric, 40, 44)])),
+    critical(format(
+        "doppler-token",
+        "a Doppler token",
+        &["dp.pt.", "dp.st.", "dp.ct.", "dp.sa.", "dp.scim."],
+        &[Run(Set::Alphanumeric, 40, 44)],
+    )),
     critical(format("databricks-token", "a Databricks token", &["dapi"], &[Run(Set::Hex, 32, 32)])),
-    critical(format("planetscale-token", "a PlanetScale credential", &["pscale_tkn_", "pscale_pw_", "pscale_oauth_"], &[Run(Set::Dotted, 32, 64)])),
+    critical(format(
+        "planetscale-token",
+        "a PlanetScale credential",
+        &["pscale_tkn_", "pscale_pw_", "pscale_oauth_"],
+        &[Run(Set::Dotted, 32, 64)],
+    )),
     critical(format("supabase-token", "a Supabase token", &["sbp_"], &[Run(Set::Hex, 40, 40)])),
-    critical(checked(format("tailscale-key", "a Tailscale key", &["tskey-auth-", "tskey-api-", "tskey-client-"], &[Run(Set::Url, 30, 80)]), Check::LettersAndDigits)),
+    critical(checked(
+        format("tailscale-key", "a Tailscale key", &["tskey-auth-", "tskey-api-", "tskey-client-"], &[Run(Set::Url, 30, 80)]),
+        Check::LettersAndDigits,
+    )),
     // Money.
     critical(format("stripe-secret-key", "a Stripe live secret key", &["sk_live_", "rk_live_"], &[Run(Set::Alphanumeric, 24, 247)])),
     critical(format("stripe-webhook-secret", "a Stripe webhook secret", &["whsec_"], &[Run(Set::Alphanumeric, 32, 64)])),
@@ -97,7 +119,10 @@ pub const FORMATS: &[Format] = &[
     critical(format("shopify-token", "a Shopify credential", &["shpat_", "shpca_", "shppa_", "shpss_"], &[Run(Set::Alphanumeric, 32, 32)])),
     critical(format("flutterwave-key", "a Flutterwave live secret key", &["FLWSECK-"], &[Run(Set::Hex, 32, 32), Is("-X")])),
     critical(format("shippo-token", "a Shippo live token", &["shippo_live_"], &[Run(Set::Hex, 40, 40)])),
-    critical(checked(format("easypost-key", "an EasyPost production key", &["EZAK"], &[Run(Set::Alphanumeric, 54, 54)]), Check::LettersAndDigits)),
+    critical(checked(
+        format("easypost-key", "an EasyPost production key", &["EZAK"], &[Run(Set::Alphanumeric, 54, 54)]),
+        Check::LettersAndDigits,
+    )),
     // Messages.
     critical(format(
         "slack-token",
@@ -124,21 +149,38 @@ pub const FORMATS: &[Format] = &[
     },
     critical(format("sendgrid-api-key", "a SendGrid API key", &["SG."], &[Run(Set::Url, 22, 22), Is("."), Run(Set::Url, 43, 43)])),
     format("mailgun-api-key", "a Mailgun API key", &["key-"], &[Run(Set::Hex, 32, 32)]),
-    Format {
-        before: Some((Set::Hex, 32, 32)),
-        ..format("mailchimp-api-key", "a Mailchimp API key", &["-us"], &[Run(Set::Digits, 1, 2)])
-    },
+    Format { before: Some((Set::Hex, 32, 32)), ..format("mailchimp-api-key", "a Mailchimp API key", &["-us"], &[Run(Set::Digits, 1, 2)]) },
     format("brevo-api-key", "a Brevo API key", &["xkeysib-"], &[Run(Set::Hex, 64, 64), Is("-"), Run(Set::Alphanumeric, 16, 16)]),
     format("twilio-api-key", "a Twilio API key", &["SK"], &[Run(Set::Hex, 32, 32)]),
     // Models.
-    critical(format("openai-api-key", "an OpenAI API key", &["sk-proj-", "sk-svcacct-", "sk-admin-", "sk-"], &[Run(Set::Url, 20, 90), Is("T3BlbkFJ"), Run(Set::Url, 20, 90)])),
-    critical(format("anthropic-api-key", "an Anthropic API key", &["sk-ant-api03-", "sk-ant-admin01-"], &[Run(Set::Url, 93, 93), Is("AA")])),
+    critical(format(
+        "openai-api-key",
+        "an OpenAI API key",
+        &["sk-proj-", "sk-svcacct-", "sk-admin-", "sk-"],
+        &[Run(Set::Url, 20, 90), Is("T3BlbkFJ"), Run(Set::Url, 20, 90)],
+    )),
+    critical(format(
+        "anthropic-api-key",
+        "an Anthropic API key",
+        &["sk-ant-api03-", "sk-ant-admin01-"],
+        &[Run(Set::Url, 93, 93), Is("AA")],
+    )),
     critical(format("hugging-face-token", "a Hugging Face token", &["hf_"], &[Run(Set::Alphanumeric, 34, 34)])),
     format("replicate-token", "a Replicate token", &["r8_"], &[Run(Set::Alphanumeric, 37, 37)]),
     format("groq-api-key", "a Groq API key", &["gsk_"], &[Run(Set::Alphanumeric, 52, 52)]),
     // Work and observation.
-    format("atlassian-token", "an Atlassian API token", &["ATATT3xFfGF0"], &[Run(Set::Url, 150, 220), Is("="), Run(Set::Alphanumeric, 8, 8)]),
-    format("grafana-token", "a Grafana service account token", &["glsa_"], &[Run(Set::Alphanumeric, 32, 32), Is("_"), Run(Set::Alphanumeric, 8, 8)]),
+    format(
+        "atlassian-token",
+        "an Atlassian API token",
+        &["ATATT3xFfGF0"],
+        &[Run(Set::Url, 150, 220), Is("="), Run(Set::Alphanumeric, 8, 8)],
+    ),
+    format(
+        "grafana-token",
+        "a Grafana service account token",
+        &["glsa_"],
+        &[Run(Set::Alphanumeric, 32, 32), Is("_"), Run(Set::Alphanumeric, 8, 8)],
+    ),
     format("grafana-cloud-token", "a Grafana Cloud token", &["glc_ey"], &[Run(Set::Base64, 60, 400)]),
     format("new-relic-key", "a New Relic key", &["NRAK-", "NRRA-"], &[Run(Set::Upper, 27, 42)]),
     format("sentry-token", "a Sentry token", &["sntryu_"], &[Run(Set::Hex, 64, 64)]),
@@ -158,7 +200,15 @@ pub const FORMATS: &[Format] = &[
     critical(checked(format("age-secret-key", "an age secret key", &["AGE-SECRET-KEY-1"], &[Run(Set::Upper, 58, 58)]), Check::Bech32)),
     Format {
         severity: Severity::Medium,
-        ..checked(format("json-web-token", "a JSON Web Token", &["eyJ"], &[Run(Set::Url, 10, 2000), Is(".eyJ"), Run(Set::Url, 5, 8000), Is("."), Run(Set::Url, 20, 2000)]), Check::Jwt)
+        ..checked(
+            format(
+                "json-web-token",
+                "a JSON Web Token",
+                &["eyJ"],
+                &[Run(Set::Url, 10, 2000), Is(".eyJ"), Run(Set::Url, 5, 8000), Is("."), Run(Set::Url, 20, 2000)],
+            ),
+            Check::Jwt,
+        )
     },
 ];
 

@@ -142,7 +142,11 @@ fn private_keys_need_a_body() {
     let block = |label: &str, body: &str| format!("-----BEGIN {label}-----\n{body}\n-----END {label}-----\n");
     for label in ["PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY", "OPENSSH PRIVATE KEY", "PGP PRIVATE KEY BLOCK"] {
         let leaks = scan("key.pem", block(label, &body).as_bytes());
-        assert_eq!(leaks.iter().map(|leak| (leak.rule, leak.severity, leak.line)).collect::<Vec<_>>(), [("private-key", Severity::Critical, 1)], "{label}");
+        assert_eq!(
+            leaks.iter().map(|leak| (leak.rule, leak.severity, leak.line)).collect::<Vec<_>>(),
+            [("private-key", Severity::Critical, 1)],
+            "{label}"
+        );
     }
     assert_eq!(scan("key.pem", block("ENCRYPTED PRIVATE KEY", &body).as_bytes())[0].severity, Severity::Medium);
     found(&format!(r#"{{"private_key": "-----BEGIN PRIVATE KEY-----\n{body}\n-----END PRIVATE KEY-----\n"}}"#), "private-key");
@@ -231,7 +235,9 @@ fn random_values_count_under_names_that_say_secret() {
 fn the_secret_is_never_shown() {
     let value = drawn(ALPHANUMERIC, 32, 41);
     let key = token(&FORMATS[1], 42);
-    for (path, text, shown) in [("a.rs", format!("api_key = \"{value}\""), "… (32 characters)"), ("a.rs", format!("x {key} y"), "github_pat_… (93 characters)")] {
+    for (path, text, shown) in
+        [("a.rs", format!("api_key = \"{value}\""), "… (32 characters)"), ("a.rs", format!("x {key} y"), "github_pat_… (93 characters)")]
+    {
         let leaks = scan(path, text.as_bytes());
         assert_eq!(leaks[0].masked, shown);
         let told = serde_json::to_string(&leaks[0].finding(path)).unwrap();
@@ -268,7 +274,9 @@ fn a_baseline_needs_reason_person_and_expiry() {
     assert_eq!(baseline.about("f1", 0).map(|(_, holds)| holds), Some(true));
     assert_eq!(baseline.about("f1", 86_400).map(|(_, holds)| holds), Some(false));
     assert_eq!(baseline.about("f2", 0), None);
-    for (from, to) in [("reason: rotated", "reason: ' '"), ("expires: 1970-01-01", "expires: never"), ("by: grace, ", ""), ("path: a.py", "paths: a.py")] {
+    for (from, to) in
+        [("reason: rotated", "reason: ' '"), ("expires: 1970-01-01", "expires: never"), ("by: grace, ", ""), ("path: a.py", "paths: a.py")]
+    {
         assert!(Baseline::read(format!("secrets: [{}]", entry.replace(from, to)).as_bytes()).is_err(), "{to}");
     }
 }

@@ -56,8 +56,25 @@ pub fn entropy(bytes: &[u8]) -> f64 {
 pub fn placeholder(value: &[u8]) -> bool {
     let text = String::from_utf8_lossy(value).to_ascii_lowercase();
     const WORDS: [&str; 19] = [
-        "example", "changeme", "change_me", "change-me", "placeholder", "your", "dummy", "redacted", "xxxx", "....", "****", "insert",
-        "replace", "sample", "todo", "fixme", "fake", "notreal", "not-real",
+        "example",
+        "changeme",
+        "change_me",
+        "change-me",
+        "placeholder",
+        "your",
+        "dummy",
+        "redacted",
+        "xxxx",
+        "....",
+        "****",
+        "insert",
+        "replace",
+        "sample",
+        "todo",
+        "fixme",
+        "fake",
+        "notreal",
+        "not-real",
     ];
     const ROWS: [&str; 5] = ["abcdefghij", "0123456789", "1234567890", "qwertyuiop", "00000000"];
     let mut distinct: Vec<char> = text.chars().filter(|c| c.is_alphanumeric()).collect();
