@@ -5,8 +5,6 @@
 pub mod component;
 pub mod distribution;
 mod format;
-#[cfg(test)]
-mod fuzz;
 pub mod gather;
 pub mod image;
 pub mod json;
@@ -21,3 +19,6 @@ pub mod write;
 pub(crate) fn is_date(text: &str) -> bool {
     format::Format::Date.matches(text)
 }
+
+#[cfg(test)]
+mod tests;

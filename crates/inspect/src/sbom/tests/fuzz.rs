@@ -1,6 +1,6 @@
 //! Bytes nobody meant, for every reader of this room: an answer in bounded time, never a panic.
 
-use super::{gather, image, lock, read, validate, write};
+use super::super::{gather, image, lock, purl, read, validate, write};
 use crate::licenses::{expression::Expression, policy};
 use std::time::{Duration, Instant};
 
@@ -66,14 +66,14 @@ fn run(seeds: &[&[u8]], seconds: u64, count: usize, take: impl Fn(&[u8]) -> bool
 }
 
 const LOCKS: [(&str, &[&[u8]]); 16] = [
-    ("Cargo.lock", &[include_bytes!("lock/fixtures/cargo.lock")]),
-    ("package-lock.json", &[include_bytes!("lock/fixtures/npm-v3.json"), include_bytes!("lock/fixtures/npm-v2.json")]),
-    ("pnpm-lock.yaml", &[include_bytes!("lock/fixtures/pnpm-9.yaml"), include_bytes!("lock/fixtures/pnpm-6.yaml")]),
-    ("yarn.lock", &[include_bytes!("lock/fixtures/yarn-1.lock"), include_bytes!("lock/fixtures/yarn-4.lock")]),
-    ("uv.lock", &[include_bytes!("lock/fixtures/uv.lock")]),
+    ("Cargo.lock", &[include_bytes!("../lock/fixtures/cargo.lock")]),
+    ("package-lock.json", &[include_bytes!("../lock/fixtures/npm-v3.json"), include_bytes!("../lock/fixtures/npm-v2.json")]),
+    ("pnpm-lock.yaml", &[include_bytes!("../lock/fixtures/pnpm-9.yaml"), include_bytes!("../lock/fixtures/pnpm-6.yaml")]),
+    ("yarn.lock", &[include_bytes!("../lock/fixtures/yarn-1.lock"), include_bytes!("../lock/fixtures/yarn-4.lock")]),
+    ("uv.lock", &[include_bytes!("../lock/fixtures/uv.lock")]),
     ("poetry.lock", &[b"[[package]]\nname = \"a\"\nversion = \"1\"\noptional = false\nfiles = [{file = \"a\", hash = \"sha256:00\"}]\n[package.dependencies]\nb = {version = \"1\"}\n"]),
-    ("requirements.txt", &[include_bytes!("lock/fixtures/requirements.txt"), b"a[b]==1.0 ; python_version > '3' --hash=sha256:00\n-r x\nb @ https://c\n"]),
-    ("Pipfile.lock", &[include_bytes!("lock/fixtures/pipfile.json")]),
+    ("requirements.txt", &[include_bytes!("../lock/fixtures/requirements.txt"), b"a[b]==1.0 ; python_version > '3' --hash=sha256:00\n-r x\nb @ https://c\n"]),
+    ("Pipfile.lock", &[include_bytes!("../lock/fixtures/pipfile.json")]),
     ("go.mod", &[b"module a\nrequire (\n\tb.c/d v1.0.0 // indirect\n)\nreplace b.c/d v1.0.0 => e v1\n"]),
     ("go.sum", &[b"golang.org/x/sys v0.15.0 h1:AAAA=\ngolang.org/x/sys v0.15.0/go.mod h1:AAAA=\n"]),
     ("pom.xml", &[b"<project><properties><a>1</a></properties><dependencies><dependency><groupId>g&amp;</groupId><artifactId>a</artifactId><version>${a}</version></dependency></dependencies></project>"]),
@@ -122,8 +122,8 @@ fn small_languages(seconds: u64, count: usize) {
     let purls: [&[u8]; 3] = [b"pkg:npm/%40a/b@1?c=d&e=f#g/h", b"pkg:deb/debian/g%2B%2B@4:1~a?arch=x", b"pkg:golang/a.b/c@v1#d"];
     let (inputs, taken) = run(&purls, seconds, count, |bytes| {
         let text = String::from_utf8_lossy(bytes);
-        let Ok(purl) = text.parse::<super::purl::Purl>() else { return false };
-        let again: super::purl::Purl = purl.to_string().parse().unwrap_or_else(|why| panic!("{text:?} became {purl}: {why}"));
+        let Ok(purl) = text.parse::<purl::Purl>() else { return false };
+        let again: purl::Purl = purl.to_string().parse().unwrap_or_else(|why| panic!("{text:?} became {purl}: {why}"));
         assert_eq!(again, purl, "{text:?}");
         true
     });
