@@ -67,11 +67,11 @@ fn in_line(line: &[u8], offset: usize, plain: bool, hits: &mut Vec<Hit>) {
             continue;
         }
         let next = line.get(at + 1).copied().unwrap_or_default();
-        // `==`, `::`, `://`, `=~` and the first half of `:=` are no assignments; `=>` and `:=` are.
-        if b"=:/~".contains(&next) || (at > 0 && line.get(at - 1).is_some_and(|before| b"=!<>".contains(before))) {
-            if !(*byte == b':' && next == b'=') {
-                continue;
-            }
+        // `==`, `::`, `://` and `=~` are no assignments; `=>` and `:=` are.
+        let compares = b"=:/~".contains(&next) && !(*byte == b':' && next == b'=');
+        let second_half = at > 0 && line.get(at - 1).is_some_and(|before| b"=!<>".contains(before));
+        if compares || second_half {
+            continue;
         }
         let Some(name) = name_before(line.get(..at).unwrap_or_default()) else { continue };
         if !says_secret(&name) {

@@ -13,10 +13,12 @@ pub enum Check {
     Bech32,
     /// Base64 of a macaroon that names pypi.org.
     PyPi,
-    /// Base64 of 64 bytes (Azure's storage keys).
+    /// After a `=`, base64 of 64 bytes (Azure's storage keys).
     Base64Of64,
     /// Three parts of base64url, the first two JSON objects, the first with `alg` (RFC 7519).
     Jwt,
+    /// The mark that all of OpenAI's keys have in their middle.
+    OpenAi,
     /// Both letters and digits: prefixes that words may have, too.
     LettersAndDigits,
 }
@@ -29,7 +31,11 @@ pub fn holds(check: Check, token: &[u8]) -> bool {
         Check::PyPi => {
             token.get(5..).is_some_and(|body| decode(body).is_some_and(|bytes| bytes.windows(8).any(|window| window == b"pypi.org")))
         }
-        Check::Base64Of64 => decode(token).is_some_and(|bytes| bytes.len() == 64),
+        Check::Base64Of64 => {
+            let key = token.iter().position(|byte| *byte == b'=').and_then(|at| token.get(at + 1..));
+            key.and_then(decode).is_some_and(|bytes| bytes.len() == 64)
+        }
+        Check::OpenAi => token.windows(8).any(|window| window == b"T3BlbkFJ"),
         Check::Jwt => jwt(token),
         Check::LettersAndDigits => token.iter().any(u8::is_ascii_digit) && token.iter().any(u8::is_ascii_alphabetic),
     }

@@ -105,8 +105,8 @@ fn local_or_documented(host: &str) -> bool {
 
 /// `Server=db;User Id=app;Password=…;`: only beside a server.
 fn pairs(bytes: &[u8], from: usize, hits: &mut Vec<Hit>) {
-    let line_start = bytes.get(..from).unwrap_or_default().iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-    let line_start = line_start.max(from.saturating_sub(4 * PART_MAX));
+    let near = from.saturating_sub(4 * PART_MAX);
+    let line_start = bytes.get(near..from).unwrap_or_default().iter().rposition(|byte| *byte == b'\n').map_or(near, |at| near + at + 1);
     let before = String::from_utf8_lossy(bytes.get(line_start..from).unwrap_or_default()).to_ascii_lowercase();
     let rest = bytes.get(from..bytes.len().min(from + PART_MAX)).unwrap_or_default();
     let end = rest.iter().position(|byte| byte.is_ascii_whitespace() || b";\"'`<>&".contains(byte)).unwrap_or(rest.len());

@@ -64,11 +64,8 @@ pub const FORMATS: &[Format] = &[
         Check::LettersAndDigits,
     )),
     critical(checked(
-        Format {
-            before: None,
-            ..format("azure-storage-key", "an Azure storage account key", &["AccountKey="], &[Run(Set::Base64, 86, 88)])
-        },
-        Check::None,
+        format("azure-storage-key", "an Azure storage account key", &["AccountKey="], &[Run(Set::Base64, 86, 88)]),
+        Check::Base64Of64,
     )),
     critical(checked(
         Format {
@@ -153,11 +150,9 @@ pub const FORMATS: &[Format] = &[
     format("brevo-api-key", "a Brevo API key", &["xkeysib-"], &[Run(Set::Hex, 64, 64), Is("-"), Run(Set::Alphanumeric, 16, 16)]),
     format("twilio-api-key", "a Twilio API key", &["SK"], &[Run(Set::Hex, 32, 32)]),
     // Models.
-    critical(format(
-        "openai-api-key",
-        "an OpenAI API key",
-        &["sk-proj-", "sk-svcacct-", "sk-admin-", "sk-"],
-        &[Run(Set::Url, 20, 90), Is("T3BlbkFJ"), Run(Set::Url, 20, 90)],
+    critical(checked(
+        format("openai-api-key", "an OpenAI API key", &["sk-proj-", "sk-svcacct-", "sk-admin-", "sk-"], &[Run(Set::Url, 48, 200)]),
+        Check::OpenAi,
     )),
     critical(format(
         "anthropic-api-key",
@@ -189,10 +184,7 @@ pub const FORMATS: &[Format] = &[
     format("notion-token", "a Notion token", &["ntn_"], &[Run(Set::Alphanumeric, 46, 46)]),
     format("postman-api-key", "a Postman API key", &["PMAK-"], &[Run(Set::Hex, 24, 24), Is("-"), Run(Set::Hex, 34, 34)]),
     format("figma-token", "a Figma token", &["figd_"], &[Run(Set::Url, 40, 42)]),
-    Format {
-        before: None,
-        ..format("airtable-token", "an Airtable token", &["pat"], &[Run(Set::Alphanumeric, 14, 14), Is("."), Run(Set::Hex, 64, 64)])
-    },
+    format("airtable-token", "an Airtable token", &["pat"], &[Run(Set::Alphanumeric, 14, 14), Is("."), Run(Set::Hex, 64, 64)]),
     format("readme-api-key", "a ReadMe API key", &["rdme_"], &[Run(Set::Lower, 70, 70)]),
     format("prefect-api-key", "a Prefect API key", &["pnu_"], &[Run(Set::Alphanumeric, 36, 36)]),
     format("dynatrace-token", "a Dynatrace token", &["dt0c01."], &[Run(Set::Upper, 24, 24), Is("."), Run(Set::Upper, 64, 64)]),

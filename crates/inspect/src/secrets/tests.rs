@@ -98,6 +98,11 @@ fn checksums_decide() {
     let age = "AGE-SECRET-KEY-1GFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPQ4EGAEX";
     found(&["# key\n", age].concat(), "age-secret-key");
     clean(&age.replace("FPQ4", "FPQ5"));
+    // The mark of OpenAI's keys, and the size of Azure's.
+    let half = drawn(ALPHANUMERIC, 24, 6);
+    found(&format!("call(\"sk-proj-{half}T3BlbkFJ{half}\")"), "openai-api-key");
+    clean(&format!("class=\"sk-{half}-{half}-spinner\""));
+    found(&format!("...;AccountKey={}A==;x", drawn(ALPHANUMERIC, 85, 8)), "azure-storage-key");
     // A macaroon for pypi.org.
     use base64::Engine as _;
     let macaroon = [b"\x02\x01\x08pypi.org\x02\x24".as_slice(), drawn(ALPHANUMERIC, 60, 3).as_bytes()].concat();
@@ -178,7 +183,7 @@ fn passwords_in_connection_strings() {
         "postgres://app:$PASSWORD@db.internal/shop",
         "postgres://app:{password}@db.internal/shop",
         "https://user:%s@host.example.org",
-        "http://localhost:8080/@scope/name",
+        "http://localhost/@scope/name",
         "https://github.com/a/b@v1",
         "see https://example.com:443/x?y=a@b.c",
         "mailto://a@b.c",
