@@ -48,7 +48,7 @@ pub async fn deliver(
     let source = api.store().blob_put(&bytes).await?;
     let (whole, actor) = (delivered.whole, signed.actor.clone());
     let asked = Asked { route: "POST /v1/advisories".to_owned(), idempotency: None };
-    let decide = move |view: &holdpoint_domain::kernel::View, _| advisories::receive(view, source, whole, records, &actor);
+    let decide = move |view: &holdpoint_domain::kernel::View, _: Timestamp| advisories::receive(view, source, whole, records, &actor);
     let answer = api.decide("advisories.receive", &signed.actor, &asked, vec![advisories::key()], decide).await?;
     Ok((StatusCode::CREATED, Json(answer)))
 }
@@ -157,7 +157,7 @@ pub async fn withdraw(
     let id: WaiverId = key.parse().map_err(|_| missing())?;
     let locks = vec![DocKey::new(Kind::Waiver, id.as_str())];
     let (reason, actor) = (note(&value.reason)?, signed.actor.clone());
-    let decide = move |view: &holdpoint_domain::kernel::View, _| advisories::withdraw(view, &id, &actor, reason.clone());
+    let decide = move |view: &holdpoint_domain::kernel::View, _: Timestamp| advisories::withdraw(view, &id, &actor, reason.clone());
     api.decide("waiver.withdraw", &signed.actor, &asked, locks, decide).await.map(Json)
 }
 
