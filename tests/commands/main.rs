@@ -7,3 +7,4 @@ mod migration;
 mod compat_protobuf;
 mod scan;
 mod test_import;
+mod sbom;

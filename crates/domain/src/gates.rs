@@ -2,7 +2,7 @@
 
 use crate::gate::{Gate, GateAnswer, Light, Question, Report};
 use crate::kernel::{DocKey, Kind, Need, PersonId, Refusal, Stop, Timestamp, View};
-use crate::nouns::{Environment, Freeze, Person, Pipeline, Release, Run, Service, Slot, Subject, Summary, Window};
+use crate::nouns::{Advisories, Environment, Freeze, Person, Pipeline, Release, Run, Service, Slot, Subject, Summary, Waiver, Window};
 use crate::{build, governance, orchestration, planning, validation};
 use holdpoint_seal::digest::Digest;
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,6 +13,7 @@ pub const GATES: &[Gate] = &[
     orchestration::definition::GATE,
     build::provenance::GATE,
     build::scan::GATE,
+    build::vulnerabilities::GATE,
     validation::results::GATE,
     orchestration::previous::GATE,
     governance::approvals::GATE,
@@ -74,13 +75,36 @@ pub fn question(view: &View, release: &str, environment: &str, run: Option<&str>
         }
     }
     let ids: Vec<String> = ids.into_iter().map(String::from).collect();
+    // Only where the stage asks for them: other stages' transactions need not lock these.
+    let asks = stage.gates.vulnerabilities.is_some();
     let mut needs: Vec<Need> = ids.iter().map(|id| Need::Doc(DocKey::new(Kind::Person, id.as_str()))).collect();
     needs.extend(place.spec.windows.iter().map(|name| Need::Doc(DocKey::new(Kind::Window, name.as_str()))));
+    if asks {
+        needs.extend([Need::All(Kind::Waiver), Need::Doc(DocKey::new(Kind::Advisories, Advisories::KEY))]);
+    }
     view.want(needs)?;
     let people = view.get_many::<Person>(&ids)?.into_iter().flatten().map(|person| (person.spec.id.clone(), person)).collect();
     let freezes: Vec<Freeze> = view.all()?;
     let windows: Vec<Window> = view.get_many::<Window>(&place.spec.windows)?.into_iter().flatten().collect();
-    Ok(Question { now, release, service, pipeline, stage, previous, environment: place, slot, subjects, people, freezes, windows, run })
+    let (waivers, advisories) = if asks { (view.all::<Waiver>()?, view.get::<Advisories>(Advisories::KEY)?) } else { (Vec::new(), None) };
+    let environment = place;
+    Ok(Question {
+        now,
+        release,
+        service,
+        pipeline,
+        stage,
+        previous,
+        environment,
+        slot,
+        subjects,
+        people,
+        freezes,
+        windows,
+        waivers,
+        advisories,
+        run,
+    })
 }
 
 /// Asks every gate.

@@ -2,12 +2,13 @@
 
 mod memory;
 
+use holdpoint_domain::build::advisories;
 use holdpoint_domain::build::intake::{self, ReceiveEvidence};
 use holdpoint_domain::gate::Light;
 use holdpoint_domain::governance::approvals::{self, Vote};
 use holdpoint_domain::governance::freezes::{self, DeclareFreeze};
 use holdpoint_domain::kernel::{DocKey, Kind, Refusal, Timestamp};
-use holdpoint_domain::nouns::{ApprovalState, Author, Closure, FreezeScope, Outcome, Run, RunResult, RunState, Summary};
+use holdpoint_domain::nouns::{ApprovalState, Author, Closure, FreezeScope, Outcome, Run, RunResult, RunState, Summary, Weakness};
 use holdpoint_domain::orchestration::{releases, rollback, runs, watch};
 use holdpoint_domain::organisation::{self, Declaration};
 use holdpoint_domain::{gates, review};
@@ -463,4 +464,97 @@ fn outside_the_window_and_in_a_freeze_the_next_start_is_told() {
     memory.now = "2026-03-07T12:00:00Z".parse().expect("a Saturday");
     let shut = report(&mut memory, "1.0.0", "production");
     assert_eq!(shut.next_start.map(|at| at.to_string()).as_deref(), Some("2026-03-09T05:00:00Z"), "Monday 06:00 in Berlin");
+}
+
+/// What is known of the components of 1.1.0: so many weaknesses of rank high.
+fn weaknesses(memory: &mut Memory, manifest: &Digest, ids: &[&str], new: &[&str], envelope: &str) {
+    let found = ids.iter().map(|id| Weakness {
+        ids: vec![(*id).to_owned(), format!("CVE-{id}")],
+        name: "left-pad".to_owned(),
+        package: "pkg:npm/left-pad".to_owned(),
+        version: "1.2.0".to_owned(),
+        class: "high".to_owned(),
+        fixed: Some("1.3.0".to_owned()),
+    });
+    let summary = Summary::Vulnerabilities {
+        components: digest("bom"),
+        delivery: 1,
+        counts: [("high".to_owned(), u32::try_from(ids.len()).expect("few"))].into(),
+        found: found.collect(),
+        new: new.iter().map(|id| (*id).to_owned()).collect(),
+    };
+    evidence(memory, manifest, envelope, summary);
+}
+
+/// Evidence has a half-life: an advisory, the end of a waiver and an old database each shut what was open and approved.
+#[test]
+fn known_weaknesses_shut_what_was_approved() {
+    let mut memory = shop();
+    let mut stricter = declarations();
+    let Some(Declaration::Pipeline(pipeline)) = stricter.last_mut() else { panic!("the pipeline is last") };
+    pipeline.stages[1].gates.vulnerabilities =
+        Some(serde_json::from_value(json!({"max": {"critical": 0, "high": 0}, "max-age": "7d"})).expect("a rule"));
+    memory.decide(|view, _| organisation::apply(view, &stricter, true, &actor("root"))).expect("applied");
+    release(&mut memory, "1.1.0");
+    let manifest: Digest =
+        memory.state(Kind::Release, "rel_shop-1.1.0")["manifests"][0]["digest"].as_str().expect("digest").parse().expect("digest");
+    let gate = |memory: &mut Memory, name: &str| {
+        let gates = report(memory, "1.1.0", "production").gates;
+        let gate = gates.into_iter().find(|one| one.gate == name).expect("gate");
+        (gate.light, gate.code.unwrap_or_default(), gate.sentence)
+    };
+    let asked = |memory: &mut Memory| gate(memory, "vulnerabilities");
+    assert_eq!(asked(&mut memory).1, "VULN-003");
+    memory.decide(|view, _| advisories::receive(view, digest("osv"), true, 9, &actor("root"))).expect("received");
+    assert_eq!(asked(&mut memory).1, "VULN-001");
+    let list = Summary::Components { format: "CycloneDX 1.6".to_owned(), count: 2, source: digest("bom") };
+    evidence(&mut memory, &manifest, "bom", list);
+    assert_eq!((asked(&mut memory).0, asked(&mut memory).1.as_str()), (Light::Waiting, "VULN-004"));
+    weaknesses(&mut memory, &manifest, &[], &[], "judged 1");
+    assert_eq!(asked(&mut memory).0, Light::Open, "{:?}", asked(&mut memory));
+    approve(&mut memory, "grace", "1.1.0").expect("approved");
+    assert_eq!(gate(&mut memory, "approval").0, Light::Open);
+
+    weaknesses(&mut memory, &manifest, &["GHSA-1"], &["GHSA-1"], "judged 2");
+    let (_, code, sentence) = asked(&mut memory);
+    assert_eq!(code, "VULN-002");
+    assert!(sentence.contains("1 high (0 allowed): new advisory GHSA-1 in left-pad@1.2.0, fixed in 1.3.0"), "{sentence}");
+    assert_eq!(gate(&mut memory, "approval").1, "GOV-006", "approved was something else");
+
+    // Ada wrote it, Linus may not, and nobody for ever.
+    let until = memory.now.checked_add(jiff::SignedDuration::from_hours(1)).expect("in range");
+    let waive = |memory: &mut Memory, who: &str, id: &str, until: Timestamp| {
+        let ask = advisories::GrantWaiver {
+            id: id.parse().expect("id"),
+            advisory: "cve-ghsa-1".to_owned(),
+            package: "pkg:npm/left-pad".to_owned(),
+            scope: FreezeScope { environments: vec!["production".to_owned()], services: vec![] },
+            until,
+            reason: note("not reachable"),
+            actor: actor(who),
+        };
+        memory.decide(|view, now| advisories::grant(view, &ask, now))
+    };
+    assert_eq!(waive(&mut memory, "linus", "wvr_0", until).expect_err("no role").code, "AUTH-003");
+    let far = memory.now.checked_add(jiff::SignedDuration::from_hours(24 * 400)).expect("in range");
+    assert_eq!(waive(&mut memory, "grace", "wvr_0", far).expect_err("too long").code, "WVR-001");
+    waive(&mut memory, "ada", "wvr_1", until).expect("granted");
+    assert_eq!(asked(&mut memory).1, "VULN-002", "an author bears nothing");
+    waive(&mut memory, "grace", "wvr_2", until).expect("granted");
+    let (light, _, sentence) = asked(&mut memory);
+    assert!(light == Light::Open && sentence.contains("1 waived"), "{sentence}");
+    memory.now = until;
+    let (_, code, sentence) = asked(&mut memory);
+    assert!(code == "VULN-002" && sentence.contains("waiver ended"), "{code} {sentence}");
+
+    // The database grows old; the same bytes again make it young.
+    weaknesses(&mut memory, &manifest, &[], &[], "judged 3");
+    assert_eq!(asked(&mut memory).0, Light::Open);
+    memory.now = memory.now.checked_add(jiff::SignedDuration::from_hours(24 * 7)).expect("in range");
+    assert_eq!(asked(&mut memory).1, "VULN-003");
+    memory.decide(|view, _| advisories::receive(view, digest("osv"), true, 9, &actor("root"))).expect("received");
+    assert_eq!(asked(&mut memory).0, Light::Open);
+    memory.decide(|view, _| advisories::judged(view, 2, 0)).expect("judged");
+    memory.decide(|view, _| advisories::judged(view, 1, 0)).expect("nothing to say");
+    assert_eq!(memory.state(Kind::Advisories, "all")["judged"], 2);
 }

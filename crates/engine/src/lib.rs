@@ -3,6 +3,7 @@
 //! Architecture invariant: every rule is the domain's; what is here carries decisions to the store and steps to workers.
 //! Architecture invariant: tasks take no input; they are woken, look, and are safe to run twice.
 
+mod advisor;
 mod claims;
 mod deployer;
 pub mod dossier;
@@ -85,6 +86,7 @@ impl Engine {
             tokio::spawn(promoter::run(self.clone())),
             tokio::spawn(deployer::run(self.clone())),
             tokio::spawn(watcher::run(self.clone())),
+            tokio::spawn(advisor::run(self.clone())),
         ]
     }
     /// Asks the tasks to end.

@@ -10,6 +10,7 @@ pub mod document;
 pub mod finding;
 pub mod junit;
 pub mod migration;
+pub mod licenses;
 pub mod report;
 pub mod sarif;
 pub mod sbom;

@@ -26,11 +26,14 @@ pub enum Kind {
     Slot,
     /// A digest that evidence is about. Key: the digest.
     Subject,
+    Waiver,
+    /// What is known of weaknesses. One stream.
+    Advisories,
 }
 
 impl Kind {
     /// All kinds, in the order of their names' first use.
-    pub const ALL: [Kind; 10] = [
+    pub const ALL: [Kind; 12] = [
         Kind::Person,
         Kind::Service,
         Kind::Environment,
@@ -41,6 +44,8 @@ impl Kind {
         Kind::Run,
         Kind::Slot,
         Kind::Subject,
+        Kind::Waiver,
+        Kind::Advisories,
     ];
     /// The name in streams and tables.
     pub fn name(self) -> &'static str {
@@ -55,6 +60,8 @@ impl Kind {
             Kind::Run => "run",
             Kind::Slot => "slot",
             Kind::Subject => "subject",
+            Kind::Waiver => "waiver",
+            Kind::Advisories => "advisories",
         }
     }
     /// The kind with this name.

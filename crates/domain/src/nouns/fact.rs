@@ -2,12 +2,12 @@
 //!
 //! Stored as written with `type` and `v`. A new shape gets a new `v` and a pure upcaster in [`Fact::read`].
 
+use super::{Advisories, Environment, Freeze, Person, Pipeline, Release, Run, Service, Slot, Subject, Waiver, Window};
 use super::{
     Cause, Closure, ComponentPin, EnvironmentSpec, FreezeScope, Manifest, Outcome, PersonSpec, PipelineSpec, Purpose, RunResult, Running,
     ServiceSpec, Step, Summary, WindowSpec,
 };
-use super::{Environment, Freeze, Person, Pipeline, Release, Run, Service, Slot, Subject, Window};
-use crate::kernel::{EvidenceId, FreezeId, Kind, Noun, PersonId, ReleaseId, RunId, Timestamp};
+use crate::kernel::{EvidenceId, FreezeId, Kind, Noun, PersonId, ReleaseId, RunId, Timestamp, WaiverId};
 use holdpoint_seal::digest::Digest;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -93,6 +93,33 @@ pub enum Fact {
     },
     EvidenceRevoked {
         id: EvidenceId,
+        by: PersonId,
+        reason: Digest,
+    },
+    // weaknesses
+    AdvisoriesReceived {
+        /// An OSV record, or a zip of them: a blob.
+        source: Digest,
+        /// A whole database, that takes the place of all before it.
+        whole: bool,
+        records: u32,
+    },
+    /// Every stored list of components was judged by the deliveries up to this one.
+    AdvisoriesJudged {
+        through: u64,
+        /// How many lists were judged anew with another result.
+        changed: u32,
+    },
+    WaiverGranted {
+        id: WaiverId,
+        advisory: String,
+        package: String,
+        scope: FreezeScope,
+        by: PersonId,
+        reason: Digest,
+        until: Timestamp,
+    },
+    WaiverWithdrawn {
         by: PersonId,
         reason: Digest,
     },
@@ -253,6 +280,8 @@ pub fn project(kind: Kind, state: Option<&Value>, fact: &Fact, at: Timestamp) ->
         Kind::Run => fold::<Run>(state, fact, at),
         Kind::Slot => fold::<Slot>(state, fact, at),
         Kind::Subject => fold::<Subject>(state, fact, at),
+        Kind::Waiver => fold::<Waiver>(state, fact, at),
+        Kind::Advisories => fold::<Advisories>(state, fact, at),
     }
 }
 

@@ -35,6 +35,16 @@ pub struct ScanRule {
     pub max_age: Span,
 }
 
+/// What may be known to be wrong with a release's components.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct VulnerabilityRule {
+    /// Class (`critical`, `high`, `medium`, `low`, `unknown`) -> allowed number; a class not named is not limited.
+    pub max: BTreeMap<String, u32>,
+    /// How old the last whole database of advisories may be.
+    pub max_age: Span,
+}
+
 /// So many approvals by holders of a role.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -59,6 +69,8 @@ pub struct GateRules {
     pub tests: Option<TestRule>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scan: Option<ScanRule>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vulnerabilities: Option<VulnerabilityRule>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub approvals: Vec<ApprovalRule>,
     /// The release ran successfully in the stage before.
@@ -69,7 +81,7 @@ pub struct GateRules {
 impl Default for GateRules {
     /// As if `gates: {}` stood there: a stage that says nothing still asks for the one before it.
     fn default() -> Self {
-        Self { provenance: false, tests: None, scan: None, approvals: Vec::new(), previous: true }
+        Self { provenance: false, tests: None, scan: None, vulnerabilities: None, approvals: Vec::new(), previous: true }
     }
 }
 
