@@ -7,9 +7,11 @@ mod deployer;
 pub mod dossier;
 pub mod evidence;
 pub mod keys;
+mod presence;
 mod promoter;
 pub mod protocol;
 pub mod resolve;
+pub mod roots;
 mod sequencer;
 pub mod watcher;
 pub mod worker;
@@ -41,6 +43,12 @@ pub const KILL_POINTS: &[&str] = &[
     "watch.judge",
     "rollback.ask",
     "run.resolve",
+    "run.overdue",
+    "release.withdraw",
+    "release.supersede",
+    "gate.report",
+    "lease.lost",
+    "worker.missing",
     "checkpoint",
     "act.start",
     "act.finish",
@@ -59,14 +67,22 @@ struct Inner {
     holder: String,
     stop: CancellationToken,
     sealed: broadcast::Sender<(u64, u64)>,
+    presence: presence::Presence,
 }
 
 impl Engine {
     /// An engine over a store; its tasks are started by [`Engine::run`].
     pub fn new(store: Store, keys: Keys, project: &str) -> Engine {
         let holder = format!("{}-{}", std::process::id(), random_id());
-        let inner =
-            Inner { store, keys, project: project.to_owned(), holder, stop: CancellationToken::new(), sealed: broadcast::channel(64).0 };
+        let inner = Inner {
+            store,
+            keys,
+            project: project.to_owned(),
+            holder,
+            stop: CancellationToken::new(),
+            sealed: broadcast::channel(64).0,
+            presence: presence::Presence::default(),
+        };
         Engine { inner: Arc::new(inner) }
     }
     /// Starts the background tasks.
@@ -98,6 +114,15 @@ impl Engine {
 
     pub(crate) fn holder(&self) -> &str {
         &self.inner.holder
+    }
+    /// Gives a leadership up at the end, so that another server need not wait for its lease.
+    pub(crate) async fn resign(&self, name: &str) {
+        if let Err(why) = self.inner.store.resign(name, self.holder()).await {
+            tracing::debug!(%why, name, "a leadership runs out by itself");
+        }
+    }
+    pub(crate) fn presence(&self) -> &presence::Presence {
+        &self.inner.presence
     }
     pub(crate) fn announce(&self, from: u64, to: u64) {
         // Nobody listening is fine.

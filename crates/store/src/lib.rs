@@ -26,9 +26,10 @@ mod read;
 mod readings;
 mod schema;
 mod verify;
+mod workers;
 mod writer;
 
-pub use accounts::{Account, AttemptToken, Session, Token};
+pub use accounts::{Account, Session, Token};
 pub use actions::QueuedAction;
 pub use blobs::{BLOB_BYTES_MAX, BlobUpload};
 pub use database::Engine;
@@ -42,6 +43,7 @@ pub use read::{Counts, DocRow, Filter, Order, Page};
 pub use readings::{Reading, StoredReport};
 pub use schema::SCHEMA_VERSION;
 pub use verify::{Difference, Verified};
+pub use workers::WorkerRow;
 
 use database::{Db, Writer, args};
 use decide::Command;

@@ -78,7 +78,7 @@ impl Store {
         self.db().rows(sql, args![project, release.as_str()]).await?.iter().map(read_report).collect()
     }
 
-    /// Removes what may be forgotten: readings, kept answers, sessions, attempt tokens and invitations that are older than
+    /// Removes what may be forgotten: readings, kept answers, sessions and invitations that are older than
     /// `keep` past their end. Returns how many rows went.
     pub async fn prune(&self, keep: Duration) -> Result<u64> {
         let before_us = self.now_us().await?.saturating_sub(i64::try_from(keep.as_micros()).unwrap_or(i64::MAX));
@@ -87,7 +87,6 @@ impl Store {
             "DELETE FROM o_reading WHERE at_us < $1",
             "DELETE FROM o_idempotency WHERE at_us < $1",
             "DELETE FROM o_session WHERE expires_us < $1",
-            "DELETE FROM o_attempt_token WHERE until_us < $1",
             "DELETE FROM o_invite WHERE expires_us < $1",
         ] {
             gone += self.db().write(sql, args![before_us]).await?;

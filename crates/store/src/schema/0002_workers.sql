@@ -1,0 +1,13 @@
+-- Workers that were heard of, by name; attempts show no stored token any more.
+
+CREATE TABLE o_worker (
+    project {{text}} NOT NULL,
+    pool {{text}} NOT NULL,
+    name {{text}} NOT NULL,
+    identity {{text}},
+    since_us BIGINT NOT NULL,
+    seen_us BIGINT NOT NULL,
+    PRIMARY KEY (project, pool, name)
+);
+
+DROP TABLE o_attempt_token;
