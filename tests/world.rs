@@ -263,11 +263,16 @@ impl World {
 
     /// Waits until a run ended; its view.
     pub fn ended(&self, id: &str) -> Value {
+        self.ended_within(id, SOON)
+    }
+
+    /// Likewise, for a run that takes its time.
+    pub fn ended_within(&self, id: &str, patience: std::time::Duration) -> Value {
         let api = self.api("root");
         let path = format!("/v1/runs/{id}");
         let mut last = Value::Null;
-        let until = std::time::Instant::now() + SOON;
-        eventually("the run ends", SOON + std::time::Duration::from_secs(1), || {
+        let until = std::time::Instant::now() + patience;
+        eventually("the run ends", patience + std::time::Duration::from_secs(1), || {
             last = api.get(&path).ok();
             assert!(std::time::Instant::now() < until, "the run does not end:\n{last:#}\n--- server\n{}", self.server.stderr());
             (last["state"] == "ended").then(|| last.clone())

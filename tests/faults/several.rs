@@ -92,6 +92,8 @@ fn f04_on_postgres_as_well() {
     let database = Postgres::start();
     let options = Options { database: Some(database.url()), ..Options::default() };
     let mut bed = Bed::on(options, |folder| wait(folder, false));
+    // A name has to have stood for a folder for a while.
+    pause(Duration::from_secs(3));
     let took = taken_up_again(&mut bed);
     assert!(took < Duration::from_secs(10), "{took:?}");
 }

@@ -83,6 +83,31 @@ fn api_a_sound_version_goes_on() {
     assert!(world.processes(&Program::new("1.0.0")).is_empty());
 }
 
+/// As the sample organisation compares: errors and latencies, at a quarter of the traffic, under a few errors that every
+/// version makes. A fifth of `make soak` is four releases, all of it twenty: none may be taken back.
+#[test]
+#[ignore = "make soak"]
+fn soak_good_releases_are_not_taken_back() {
+    let fifths = std::env::var("HOLDPOINT_SEEDS").ok().and_then(|text| text.parse::<u32>().ok()).unwrap_or(2000).div_ceil(2000);
+    let rollout = "    gates: {previous: false}\n    \
+        rollout: {strategy: canary, steps: [25, 100], hold: 20s, interval: 500ms, alpha: 0.05, tolerance: 0.25, latency: true, undecided: promote}\n    \
+        triggers:\n      \
+        - {metric: error-ratio, window: 20s, test: canary, action: rollback, decider: release-manager, deadline: 10m, default: rollback}\n      \
+        - {metric: latency-p99-ms, window: 20s, test: canary, action: rollback, decider: release-manager, deadline: 10m, default: rollback}\n";
+    let world = World::with(Organisation { production: rollout.to_owned(), ..Organisation::open() });
+    let good = |number: u32| Program::new(&format!("1.{number}.0")).failing_one_in(100);
+    world.deployed("grace", &world.bare_release(&good(0)), "production");
+    let load = world.load("production", 4);
+    for number in 1..=4 * fifths {
+        let run = world.deploy("grace", &world.bare_release(&good(number)), "production");
+        let run = world.ended_within(&run, 4 * SOON);
+        assert_eq!(run["result"], "succeeded", "release {number}: {run:#}");
+    }
+    let answers = load.end();
+    assert_eq!(answers.broken, 0, "{answers:?}");
+    println!("{} good releases, {} requests, {} failed as every version fails", 4 * fifths, answers.total(), answers.errors());
+}
+
 /// A person rolls back afterwards: what ran before is started again and serves.
 #[test]
 fn cli_brings_back_what_ran_before() {

@@ -1,6 +1,7 @@
 //! Benchmark: pipelines of five durable no-op stages per second, in process, through the engine's own lease and outcome.
 //!
-//! usage: pipelines URL COUNT IN_FLIGHT; prints one JSON line. Every stage is leased in one durable commit and ended in
+//! usage: pipelines URL COUNT IN_FLIGHT [FOLDER]; prints one JSON line. With FOLDER, the data folder of a server, the ledger is
+//! sealed to its end and a server can be started on it. Every stage is leased in one durable commit and ended in
 //! another; opening a pipeline is one more. The stages' work is nothing, as in the peer's benchmark.
 
 use holdpoint_domain::kernel::{Action, ActionChange, Actor, Decision, DocKey, Kind, Timestamp, View};
@@ -64,10 +65,12 @@ async fn main() {
     let args: Vec<String> = std::env::args().collect();
     let (url, count, in_flight): (String, usize, usize) =
         (args[1].clone(), args[2].parse().expect("a number"), args[3].parse().expect("a number"));
-    let folder = std::env::temp_dir().join(format!("holdpoint-bench-{}", std::process::id()));
+    let kept = args.get(4).map(std::path::PathBuf::from);
+    let folder = kept.clone().unwrap_or_else(|| std::env::temp_dir().join(format!("holdpoint-bench-{}", std::process::id())));
     std::fs::create_dir_all(&folder).expect("a folder");
     let store = Store::open(&url, &folder.join("blobs")).await.expect("a store");
-    let keys = Keys::load_or_make(&folder.join("keys"), "holdpoint/bench").expect("keys");
+    let origin = format!("holdpoint/{}", store.instance());
+    let keys = Keys::load_or_make(&folder.join("keys"), &origin).expect("keys");
     let engine = Engine::new(store.clone(), keys, "default");
     let tasks = engine.run();
     let service: ServiceSpec =
@@ -137,16 +140,24 @@ async fn main() {
     }
     let seconds = started.elapsed().as_secs_f64();
     assert_eq!(ended.load(Ordering::SeqCst), count, "every pipeline ended");
+    // The first start of a server finds a sealed ledger, as after any orderly stop.
+    let mut counts = store.counts().await.expect("counts");
+    while kept.is_some() && counts.unsealed > 0 {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        counts = store.counts().await.expect("counts");
+    }
     let mut first = first.lock().expect("no panic").clone();
     first.sort_by(f64::total_cmp);
     println!(
         "{}",
         serde_json::json!({"pipelines_per_s": count as f64 / seconds, "count": count, "in_flight": in_flight, "stages": STAGES,
-            "durable_commits_per_pipeline": 1 + 2 * STAGES, "first_stage_p50_ms": first[first.len() / 2]})
+            "facts": counts.facts, "durable_commits_per_pipeline": 1 + 2 * STAGES, "first_stage_p50_ms": first[first.len() / 2]})
     );
     engine.stop();
     for task in tasks {
         task.abort();
     }
-    let _gone = std::fs::remove_dir_all(&folder);
+    if kept.is_none() {
+        let _gone = std::fs::remove_dir_all(&folder);
+    }
 }

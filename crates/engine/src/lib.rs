@@ -3,6 +3,7 @@
 //! Architecture invariant: every rule is the domain's; what is here carries decisions to the store and steps to workers.
 //! Architecture invariant: tasks take no input; they are woken, look, and are safe to run twice.
 
+mod claims;
 mod deployer;
 pub mod dossier;
 pub mod evidence;
@@ -68,6 +69,7 @@ struct Inner {
     stop: CancellationToken,
     sealed: broadcast::Sender<(u64, u64)>,
     presence: presence::Presence,
+    claims: claims::Claims,
 }
 
 impl Engine {
@@ -82,6 +84,7 @@ impl Engine {
             stop: CancellationToken::new(),
             sealed: broadcast::channel(64).0,
             presence: presence::Presence::default(),
+            claims: claims::Claims::default(),
         };
         Engine { inner: Arc::new(inner) }
     }
@@ -112,6 +115,9 @@ impl Engine {
         self.inner.sealed.subscribe()
     }
 
+    pub(crate) fn claims(&self) -> &claims::Claims {
+        &self.inner.claims
+    }
     pub(crate) fn holder(&self) -> &str {
         &self.inner.holder
     }

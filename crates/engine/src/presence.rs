@@ -33,30 +33,27 @@ impl Default for Presence {
 }
 
 impl Presence {
-    /// Whether this is news that has to be written down.
-    fn is_news(&self, pool: &str, name: &str, identity: Option<&str>, always: bool) -> bool {
+    /// Whether this is news that has to be written down: another identity than the last one, or nothing for a while.
+    fn is_news(&self, pool: &str, name: &str, identity: Option<&str>) -> bool {
         let now = Instant::now();
         let mut told = self.told.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if told.len() > REMEMBERED_MAX {
             told.clear();
         }
         let key = (pool.to_owned(), name.to_owned());
-        let known = told.get(&key).filter(|(known, at)| known.as_deref() == identity && now.duration_since(*at) < APART);
-        // A lease is granted only when the latest word is this worker's own.
-        if known.is_some() && !always {
+        if told.get(&key).is_some_and(|(known, at)| known.as_deref() == identity && now.duration_since(*at) < APART) {
             return false;
         }
-        let fresh = known.is_some();
         told.insert(key, (identity.map(str::to_owned), now));
-        !fresh || always
+        true
     }
 }
 
 impl Engine {
-    /// A worker asks for work. `always`: written down even if it was just now.
-    pub(crate) async fn present(&self, asking: &Asking, always: bool) -> holdpoint_store::Result<()> {
+    /// A worker asks for work.
+    pub(crate) async fn present(&self, asking: &Asking) -> holdpoint_store::Result<()> {
         let (name, identity) = (workers::name_of(&asking.worker), asking.identity.as_deref());
-        if self.presence().is_news(&asking.pool, name, identity, always) {
+        if self.presence().is_news(&asking.pool, name, identity) {
             self.store().worker_seen(self.project(), &asking.pool, name, identity).await?;
         }
         Ok(())
@@ -67,7 +64,7 @@ impl Engine {
         let name = workers::name_of(worker);
         if let Some(known) = self.store().worker(self.project(), pool, name).await? {
             let asking = Asking { pool: pool.to_owned(), worker: name.to_owned(), identity: known.identity };
-            self.present(&asking, false).await?;
+            self.present(&asking).await?;
         }
         Ok(())
     }
@@ -98,12 +95,15 @@ impl Engine {
         if asking.identity.is_none() || known.identity != asking.identity {
             return Ok(0);
         }
+        // Beside other servers this one may have granted a lease to another folder's worker of that name so much later.
+        let unsure = if self.store().engine() == holdpoint_store::Engine::Sqlite { Duration::ZERO } else { APART };
+        let from = known.since.checked_add(jiff::SignedDuration::try_from(unsure).unwrap_or_default()).unwrap_or(known.since);
         let mut lost = 0;
         for action in self.store().leases_of(self.project(), &asking.pool, name).await? {
             let (Some(attempt), Some(token)) = (action.attempt.clone(), action.token) else { continue };
             let Some(run) = self.store().get::<Run>(self.project(), &action.run).await? else { continue };
             let leased_at = run.step(&action.step).and_then(|step| step.attempts.last()).map(|attempt| attempt.leased_at);
-            if leased_at.is_none_or(|at| at < known.since) {
+            if leased_at.is_none_or(|at| at < from) {
                 continue;
             }
             let held = runs::Lease { run: action.run, step: action.step, attempt, token };

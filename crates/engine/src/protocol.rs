@@ -61,7 +61,7 @@ impl Engine {
         let end = tokio::time::Instant::now() + wait;
         let mut woken = self.store().woken();
         loop {
-            self.present(asking, false).await?;
+            self.present(asking).await?;
             let actions = self.store().next_actions(Some(self.project()), &asking.pool, 64).await?;
             let alive = if actions.is_empty() { BTreeSet::new() } else { self.alive(&asking.pool).await? };
             for action in actions {
@@ -69,6 +69,7 @@ impl Engine {
                 if alive.len() > 1 && !self.is_for(&action, asking, &alive).await? {
                     continue;
                 }
+                let Some(_claim) = self.claims().claim(&action) else { continue };
                 if let Some(lease) = self.try_lease(&action, asking, &alive).await? {
                     return Ok(Some(lease));
                 }
@@ -87,7 +88,7 @@ impl Engine {
 
     async fn try_lease(&self, action: &QueuedAction, asking: &Asking, alive: &BTreeSet<String>) -> holdpoint_store::Result<Option<Lease>> {
         // Whose folder a lease is in is known before it is granted.
-        self.present(asking, true).await?;
+        self.present(asking).await?;
         let Some(granted) = self.grant(action, &asking.worker, alive).await? else { return Ok(None) };
         let run: Run =
             serde_json::from_value(granted.get("run").cloned().unwrap_or_default()).map_err(|why| StoreError::Broken(why.to_string()))?;

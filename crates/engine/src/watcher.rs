@@ -55,6 +55,8 @@ pub(crate) async fn run(engine: Engine) {
             }
             Err(why) => tracing::warn!(%why, "looking for rollouts to watch failed; it is tried again"),
         }
+        // Commits come in bursts; a short pause takes a burst as one.
+        engine.pause(Duration::from_millis(20)).await;
         tokio::select! {
             () = engine.stopped() => return,
             _ = woken.changed() => {}

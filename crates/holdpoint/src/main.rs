@@ -100,6 +100,9 @@ enum Command {
     /// Test reports.
     #[command(subcommand)]
     Test(commands::offline::Test),
+    /// Whether those who use a contract can live with its next version.
+    #[command(subcommand)]
+    Compat(commands::compat::Compat),
     /// What a refusal code means and what unblocks it.
     Explain(commands::explain::Explain),
     /// The JSON Schema of an output or of a file.

@@ -2,7 +2,9 @@
 //!
 //! Architecture invariant: pure; bytes in, findings out. What cannot be read is an error with its place, never a pass.
 
+pub mod compat;
 pub mod finding;
 pub mod junit;
 pub mod report;
 pub mod sarif;
+pub mod sbom;

@@ -45,9 +45,10 @@ impl Store {
     /// Actions of a pool that may be leased now, those that waited longest first. `project` none: of all projects.
     pub async fn next_actions(&self, project: Option<&str>, pool: &str, limit: u32) -> Result<Vec<QueuedAction>> {
         let sql = format!(
-            "{ACTION} WHERE pool = $1 AND state = 'ready' AND not_before_us <= $2 AND (project = $3 OR $4 = 1) ORDER BY not_before_us, project, run, step LIMIT $5"
+            "{ACTION} WHERE pool = $1 AND state = 'ready' AND not_before_us <= $2 AND (project = $3 OR $4 = 1) ORDER BY not_before_us, project, run, step LIMIT {}",
+            limit.min(1000)
         );
-        let bind = args![pool, self.now_us().await?, project.unwrap_or_default(), project.is_none(), i64::from(limit.min(1000))];
+        let bind = args![pool, self.now_us().await?, project.unwrap_or_default(), project.is_none()];
         self.db().rows(sql, bind).await?.iter().map(read_action).collect()
     }
 

@@ -168,7 +168,7 @@ impl Store {
         if current != epoch {
             return Err(StoreError::Conflict(format!("this sequencer has epoch {epoch}, the current one is {current}")));
         }
-        let rows = conn.rows("SELECT seq, hash FROM facts WHERE log_index IS NULL ORDER BY seq LIMIT $1", args![i64::from(limit)]).await?;
+        let rows = conn.rows(format!("SELECT seq, hash FROM facts WHERE log_index IS NULL ORDER BY seq LIMIT {limit}"), args![]).await?;
         if rows.is_empty() {
             return Ok(None);
         }

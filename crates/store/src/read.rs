@@ -118,7 +118,8 @@ impl Store {
             Order::Key => " ORDER BY key",
             Order::Newest => " ORDER BY opened_us DESC, key DESC",
         };
-        and(&format!("{order} LIMIT $?"), i64::from(limit + 1).into());
+        // A number, no parameter: SQLite plans a statement with a bound LIMIT anew each time (sqlite3ExprIsInteger looks at it).
+        sql.push_str(&format!("{order} LIMIT {}", limit + 1));
         let mut rows = self.db().rows(sql, bind).await?.iter().map(read_row).collect::<Result<Vec<_>>>()?;
         let more = rows.len() > limit as usize;
         rows.truncate(limit as usize);

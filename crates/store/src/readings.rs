@@ -30,6 +30,9 @@ pub struct StoredReport {
 
 const REPORT: &str = "SELECT release_id, environment, body, at_us, verdict, versions FROM o_report";
 
+/// How many releases one statement names.
+const RELEASES_AT_ONCE: usize = 250;
+
 fn read_report(row: &crate::database::Row) -> Result<StoredReport> {
     Ok(StoredReport {
         release: row.text(0)?,
@@ -72,10 +75,19 @@ impl Store {
         self.db().row(sql, args![project, release.as_str(), environment]).await?.map(|row| read_report(&row)).transpose()
     }
 
-    /// All environments' reports of a release.
-    pub async fn reports_of(&self, project: &str, release: &ReleaseId) -> Result<Vec<StoredReport>> {
-        let sql = format!("{REPORT} WHERE project = $1 AND release_id = $2 ORDER BY environment");
-        self.db().rows(sql, args![project, release.as_str()]).await?.iter().map(read_report).collect()
+    /// All environments' reports of many releases, in a few statements.
+    pub async fn reports_of(&self, project: &str, releases: &[ReleaseId]) -> Result<Vec<StoredReport>> {
+        let mut found = Vec::new();
+        for some in releases.chunks(RELEASES_AT_ONCE) {
+            let places: Vec<String> = (0..some.len()).map(|at| format!("${}", at + 2)).collect();
+            let sql = format!("{REPORT} WHERE project = $1 AND release_id IN ({})", places.join(", "));
+            let mut bind = args![project];
+            bind.extend(some.iter().map(|release| release.as_str().into()));
+            for row in &self.db().rows(sql, bind).await? {
+                found.push(read_report(row)?);
+            }
+        }
+        Ok(found)
     }
 
     /// Removes what may be forgotten: readings, kept answers, sessions and invitations that are older than

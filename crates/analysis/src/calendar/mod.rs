@@ -6,11 +6,12 @@
 //! daylight saving skips or repeats are all expanded as the standard says, and no rule, however sparse or dense, costs
 //! more than a bounded amount of work per question.
 //!
-//! Not here: iCalendar files, feeds, and conflicts between releases.
+//! [`icalendar`] reads files of other calendars. Not here: feeds, and conflicts between releases.
 
 mod days;
 mod duration;
 mod expand;
+pub mod icalendar;
 mod parse;
 mod recurrence;
 mod rule;

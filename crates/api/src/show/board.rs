@@ -2,7 +2,6 @@
 
 use crate::problem::Answer;
 use crate::state::Api;
-use futures_util::{StreamExt as _, stream};
 use holdpoint_domain::kernel::ReleaseId;
 use holdpoint_domain::nouns::{Environment, Pipeline, Release, Run, Service, Slot};
 use serde::Deserialize;
@@ -91,23 +90,11 @@ async fn known(api: &Api) -> Answer<Known> {
 /// Stored reports by release and environment. As they are stored: a board of thousands of cells reads four members of each.
 type Reports = HashMap<(String, String), Value>;
 
-/// How many releases are looked up at once.
-const AT_ONCE: usize = 8;
-
 async fn reports(api: &Api, page: &[&Service], known: &Known) -> Answer<Reports> {
     let wanted: Vec<ReleaseId> =
         page.iter().filter_map(|service| known.next.get(&service.spec.name)).map(|release| release.id.clone()).collect();
-    let mut looked_up = stream::iter(wanted)
-        .map(|release| {
-            let api = api.clone();
-            async move { api.store().reports_of(api.project(), &release).await }
-        })
-        .buffer_unordered(AT_ONCE);
-    let mut found = Reports::new();
-    while let Some(stored) = looked_up.next().await {
-        found.extend(stored?.into_iter().map(|one| ((one.release, one.environment), one.body)));
-    }
-    Ok(found)
+    let stored = api.store().reports_of(api.project(), &wanted).await?;
+    Ok(stored.into_iter().map(|one| ((one.release, one.environment), one.body)).collect())
 }
 
 fn cells(service: &Service, places: &[Environment], known: &Known, reports: &Reports) -> Map<String, Value> {

@@ -4,6 +4,7 @@ pub mod account;
 pub mod apply;
 pub mod artifact;
 pub mod build;
+pub mod compat;
 pub mod demo;
 pub mod doctor;
 pub mod evidence;
@@ -55,6 +56,7 @@ pub fn run(command: Command, out: &Out, connection: &Connection) -> Ended {
         Command::Canary(args) => args.run(out),
         Command::Calendar(args) => args.run(out),
         Command::Test(args) => args.run(out),
+        Command::Compat(args) => args.run(out),
         Command::Explain(args) => args.run(out),
         Command::Schema(args) => args.run(out),
         Command::Completions { shell } => {

@@ -4,12 +4,16 @@ use super::Ended;
 use crate::judged::{Judgement, Reporting};
 use crate::out::{BadInput, Code, Out, read};
 use clap::{Subcommand, ValueEnum};
-use holdpoint_analysis::calendar::{self, DenialReason, Kind, Recurrence, Rule, Start, Window, WindowSpec};
+use holdpoint_analysis::calendar::{self, DenialReason, Kind, Occurrence, Recurrence, Rule, Start, Window, WindowSpec, icalendar};
 use holdpoint_analysis::canary::{Direction, SeriesOptions, Tolerance, Verdict, judge_series};
 use holdpoint_inspect::finding::{Finding, Severity};
 use holdpoint_inspect::junit;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use serde_json::json;
-use std::path::PathBuf;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::path::{Path, PathBuf};
 
 #[derive(Clone, Copy, ValueEnum)]
 pub enum Way {
@@ -42,17 +46,24 @@ pub enum Canary {
 
 #[derive(Subcommand)]
 pub enum Calendar {
-    /// The occurrences of a recurrence rule (RFC 5545).
+    /// The occurrences of a recurrence rule, or of all events of an iCalendar file (RFC 5545).
     Expand {
-        #[arg(long)]
-        rule: String,
+        /// iCalendar file, instead of --rule and --start.
+        #[arg(conflicts_with_all = ["rule", "start"], required_unless_present = "rule")]
+        file: Option<PathBuf>,
+        #[arg(long, requires = "start")]
+        rule: Option<String>,
         /// First start, local: 19970902T090000, 19970902 or ISO 8601.
         #[arg(long)]
-        start: String,
-        #[arg(long, default_value = "UTC")]
-        zone: String,
+        start: Option<String>,
+        /// IANA name. With a zone, occurrences carry the offset they have there.
+        #[arg(long)]
+        zone: Option<String>,
         #[arg(long, default_value_t = 100)]
         limit: usize,
+        /// Nothing that starts after this, RFC 3339.
+        #[arg(long, value_name = "T")]
+        until: Option<Timestamp>,
     },
     /// Whether a change may start at an instant, by windows in a file.
     Check {
@@ -130,22 +141,9 @@ fn utc() -> String {
 impl Calendar {
     pub fn run(self, out: &Out) -> Ended {
         match self {
-            Calendar::Expand { rule, start, zone, limit } => {
-                let bad = |what: &str, why: &dyn std::fmt::Display| BadInput(format!("{what}: {why}"));
-                let rule: Rule = rule.parse().map_err(|why| bad("--rule", &why))?;
-                let (start, own_zone) = Start::parse(&start).map_err(|why| bad("--start", &why))?;
-                let zone = match own_zone {
-                    Some(own) => own,
-                    None => calendar::zone(&zone).map_err(|why| bad("--zone", &why))?,
-                };
-                let recurrence = Recurrence::new(start, zone, Some(rule.clone())).map_err(|why| bad("--rule", &why))?;
-                let occurrences: Vec<String> = recurrence.occurrences().take(limit).map(|one| one.local.to_string()).collect();
-                let warnings: Vec<String> = recurrence.warnings(&rule).iter().map(|warning| warning.to_string()).collect();
-                out.result(&json!({"occurrences": occurrences, "warnings": warnings}), || occurrences.join("\n"));
-                for warning in warnings {
-                    out.say(format!("! {warning}"));
-                }
-                Ok(Code::Done)
+            Calendar::Expand { file: Some(file), zone, limit, until, .. } => expand_file(out, &file, zone.as_deref(), limit, until),
+            Calendar::Expand { file: None, rule, start, zone, limit, until } => {
+                expand_rule(out, &rule.unwrap_or_default(), &start.unwrap_or_default(), zone.as_deref(), limit, until)
             }
             Calendar::Check { file, at, duration, manual } => {
                 let text = String::from_utf8_lossy(&read(&file)?).into_owned();
@@ -164,11 +162,11 @@ impl Calendar {
                     };
                     windows.push(Window::parse(&spec).map_err(|why| bad(&why))?);
                 }
-                let at: jiff::Timestamp = at.parse().map_err(|why| BadInput(format!("--at {at}: {why}")))?;
+                let at: Timestamp = at.parse().map_err(|why| BadInput(format!("--at {at}: {why}")))?;
                 let runway = duration
                     .map(|text| calendar::parse_duration(&text).map_err(|why| BadInput(format!("--duration: {why}"))))
                     .transpose()?;
-                let runway = runway.map(|length| length.after(at, &jiff::tz::TimeZone::UTC).duration_since(at));
+                let runway = runway.map(|length| length.after(at, &TimeZone::UTC).duration_since(at));
                 let verdict = calendar::check(&windows, at, manual, runway);
                 let word = if verdict.allowed { "allowed" } else { "denied" };
                 let mut value = serde_json::to_value(&verdict)?;
@@ -182,6 +180,58 @@ impl Calendar {
             }
         }
     }
+}
+
+fn named_zone(name: Option<&str>) -> Result<Option<TimeZone>, BadInput> {
+    name.map(|name| calendar::zone(name).map_err(|why| BadInput(format!("--zone: {why}")))).transpose()
+}
+
+fn expand_rule(out: &Out, rule: &str, start: &str, zone: Option<&str>, limit: usize, until: Option<Timestamp>) -> Ended {
+    let bad = |what: &str, why: &dyn std::fmt::Display| BadInput(format!("{what}: {why}"));
+    let rule: Rule = rule.parse().map_err(|why| bad("--rule", &why))?;
+    let (start, own_zone) = Start::parse(start).map_err(|why| bad("--start", &why))?;
+    let named = named_zone(zone)?;
+    let zone = own_zone.or_else(|| named.clone()).unwrap_or(TimeZone::UTC);
+    let recurrence = Recurrence::new(start, zone, Some(rule.clone())).map_err(|why| bad("--rule", &why))?;
+    let until = until.unwrap_or(Timestamp::MAX);
+    // What was asked without a zone is answered without one.
+    let told = |one: Occurrence| match &named {
+        Some(zone) => one.at.display_with_offset(zone.to_offset(one.at)).to_string(),
+        None => one.local.to_string(),
+    };
+    let occurrences: Vec<String> = recurrence.occurrences().take_while(|one| one.at <= until).take(limit).map(told).collect();
+    let warnings: Vec<String> = recurrence.warnings(&rule).iter().map(|warning| warning.to_string()).collect();
+    out.result(&json!({"occurrences": occurrences, "warnings": warnings}), || occurrences.join("\n"));
+    for warning in warnings {
+        out.say(format!("! {warning}"));
+    }
+    Ok(Code::Done)
+}
+
+/// All events of a file, merged in order of time; one with a billion occurrences costs no more than those that are asked for.
+fn expand_file(out: &Out, file: &Path, zone: Option<&str>, limit: usize, until: Option<Timestamp>) -> Ended {
+    let events = icalendar::read(&read(file)?).map_err(|why| BadInput(format!("{}: {why}", file.display())))?;
+    let named = named_zone(zone)?;
+    let until = until.unwrap_or(Timestamp::MAX);
+    let mut series: Vec<_> = events.iter().map(|event| event.recurrence.occurrences()).collect();
+    let mut next: BinaryHeap<Reverse<(Timestamp, usize)>> =
+        series.iter_mut().enumerate().filter_map(|(number, series)| Some(Reverse((series.next()?.at, number)))).collect();
+    let mut occurrences = Vec::new();
+    while let Some(Reverse((at, number))) = next.pop().filter(|Reverse((at, _))| *at <= until && occurrences.len() < limit) {
+        let event = &events[number];
+        let zone = named.as_ref().unwrap_or_else(|| event.recurrence.zone());
+        let told = |at: Timestamp| at.display_with_offset(zone.to_offset(at)).to_string();
+        let end = event.length.after(at, event.recurrence.zone());
+        occurrences.push(json!({"start": told(at), "end": told(end), "uid": event.uid, "summary": event.summary}));
+        next.extend(series[number].next().map(|one| Reverse((one.at, number))));
+    }
+    out.result(&json!({"occurrences": occurrences}), || {
+        let word = |one: &serde_json::Value, key: &str| one[key].as_str().unwrap_or_default().to_owned();
+        let lines: Vec<String> =
+            occurrences.iter().map(|one| format!("{} to {}  {}", word(one, "start"), word(one, "end"), word(one, "summary"))).collect();
+        lines.join("\n")
+    });
+    Ok(Code::Done)
 }
 
 /// Why a window is in the way, in words.

@@ -1,0 +1,23 @@
+//! Whether a contract may be changed this way: one variant and one file a language of contracts.
+//!
+//! Reads files; what they mean is judged in `holdpoint_inspect::compat`.
+
+mod openapi;
+
+use super::Ended;
+use crate::out::Out;
+use clap::Subcommand;
+
+#[derive(Subcommand)]
+pub enum Compat {
+    /// compatible, risky or breaking, from two versions of an HTTP API.
+    Openapi(openapi::Openapi),
+}
+
+impl Compat {
+    pub fn run(self, out: &Out) -> Ended {
+        match self {
+            Compat::Openapi(args) => args.run(out),
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! Commands that need no server, run as a team's continuous integration would.
+
+mod calendar;
