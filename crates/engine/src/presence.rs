@@ -20,10 +20,13 @@ const APART: Duration = Duration::from_secs(2);
 /// Workers remembered in this process.
 const REMEMBERED_MAX: usize = 10_000;
 
+/// Pool and name to identity and when it was written down.
+type Told = HashMap<(String, String), (Option<String>, Instant)>;
+
 /// What this server has heard of.
 pub(crate) struct Presence {
     since: Instant,
-    told: Mutex<HashMap<(String, String), (Option<String>, Instant)>>,
+    told: Mutex<Told>,
 }
 
 impl Default for Presence {
