@@ -465,6 +465,24 @@ fn outside_the_window_and_in_a_freeze_the_next_start_is_told() {
     assert_eq!(shut.next_start.map(|at| at.to_string()).as_deref(), Some("2026-03-09T05:00:00Z"), "Monday 06:00 in Berlin");
 }
 
+#[test]
+fn where_nobody_knows_what_time_it_is_forward_steps_wait_and_a_rollback_goes_on() {
+    let mut memory = second();
+    go(&mut memory, "run_p2", "watch-5");
+    memory.doubtful = true;
+    let report = report(&mut memory, "1.1.0", "production");
+    let shut: Vec<&str> =
+        report.gates.iter().filter(|gate| gate.code.as_deref() == Some("CLK-001")).map(|gate| gate.gate.as_str()).collect();
+    assert_eq!(shut, ["scan", "tests", "freeze", "window"]);
+    let answer = lease(&mut memory, "run_p2").expect("asked");
+    assert_eq!(answer["held"]["code"], "DOOR-001");
+    assert!(answer["held"]["sentence"].as_str().expect("text").contains("the clock of decisions has stepped back"), "{answer}");
+    let back = "run_b9".parse().expect("id");
+    memory.decide(|view, now| rollback::ask(view, "run_p2", &back, note("bad"), &actor("grace"), now)).expect("turned back");
+    go(&mut memory, "run_p2", "");
+    assert_eq!(run(&memory, "run_p2").result, Some(RunResult::RolledBack));
+}
+
 /// A worker of several asks for the current step of a run.
 fn lease_by(memory: &mut Memory, id: &str, worker: &str, alive: &[&str]) -> Result<Value, Box<Refusal>> {
     let step = run(memory, id).current().expect("a step").id.clone();

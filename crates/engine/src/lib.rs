@@ -13,7 +13,9 @@ mod promoter;
 pub mod protocol;
 pub mod resolve;
 pub mod roots;
+pub mod scrub;
 mod sequencer;
+pub mod sweeper;
 pub mod watcher;
 pub mod worker;
 
@@ -69,6 +71,7 @@ struct Inner {
     stop: CancellationToken,
     sealed: broadcast::Sender<(u64, u64)>,
     presence: presence::Presence,
+    scrub: scrub::Scrub,
     claims: claims::Claims,
 }
 
@@ -84,6 +87,7 @@ impl Engine {
             stop: CancellationToken::new(),
             sealed: broadcast::channel(64).0,
             presence: presence::Presence::default(),
+            scrub: scrub::Scrub::default(),
             claims: claims::Claims::default(),
         };
         Engine { inner: Arc::new(inner) }
@@ -95,6 +99,8 @@ impl Engine {
             tokio::spawn(promoter::run(self.clone())),
             tokio::spawn(deployer::run(self.clone())),
             tokio::spawn(watcher::run(self.clone())),
+            tokio::spawn(scrub::run(self.clone())),
+            tokio::spawn(sweeper::run(self.clone())),
         ]
     }
     /// Asks the tasks to end.
@@ -126,6 +132,9 @@ impl Engine {
         if let Err(why) = self.inner.store.resign(name, self.holder()).await {
             tracing::debug!(%why, name, "a leadership runs out by itself");
         }
+    }
+    pub(crate) fn scrub(&self) -> &scrub::Scrub {
+        &self.inner.scrub
     }
     pub(crate) fn presence(&self) -> &presence::Presence {
         &self.inner.presence
@@ -164,6 +173,7 @@ impl Engine {
     {
         let now = self.inner.store.now().await?;
         let mut view = View::default();
+        view.doubt_clock(self.inner.store.clock_doubtful());
         for _ in 0..holdpoint_store::ROUNDS_MAX {
             match question(&view, now) {
                 Ok(answer) => return Ok(answer),

@@ -283,8 +283,21 @@ impl Engine {
                 }
             }
         }
+        self.keep_named(&outcome).await?;
         slim(&mut outcome, current.as_ref().map(|step| &step.spec));
         self.report_step(&run, &attempt.step, &attempt.attempt, token, outcome, log).await
+    }
+
+    /// Bytes that an outcome names are kept as long as the fact is.
+    async fn keep_named(&self, outcome: &Outcome) -> holdpoint_store::Result<()> {
+        let (Outcome::Done { outputs } | Outcome::Failed { outputs, .. }) = outcome else { return Ok(()) };
+        let artifacts = outputs.get("artifacts").and_then(Value::as_object).into_iter().flat_map(|all| all.values());
+        let reports = outputs.get("junit").and_then(Value::as_array).into_iter().flatten().filter_map(|one| one.get("digest"));
+        for digest in artifacts.chain(reports).filter_map(Value::as_str).take(1000).filter_map(|text| text.parse::<Digest>().ok()) {
+            // What is not stored cannot be kept; whoever needs it is told so.
+            self.store().blob_pin(&digest).await?;
+        }
+        Ok(())
     }
 
     pub(crate) async fn report_step(

@@ -74,12 +74,14 @@ pub async fn run(config: Config, stop: CancellationToken) {
             tracing::warn!(%why, "the worker's folder stays locked for others");
         }
     }
+    let sweeping = tokio::spawn(crate::sweeper::worker(worker.config.root.clone(), stop.clone()));
     let loops: Vec<_> = (0..worker.config.slots.max(1)).map(|slot| tokio::spawn(worker.clone().work(slot, stop.clone()))).collect();
     for one in loops {
         if let Err(why) = one.await {
             tracing::error!(%why, "a slot of the worker ended");
         }
     }
+    sweeping.abort();
 }
 
 struct Worker {

@@ -1,4 +1,4 @@
--- Workers that were heard of, by name; attempts show no stored token any more.
+-- Workers that were heard of, by name; attempts show no stored token any more. Blobs from before sweeping are kept.
 
 CREATE TABLE o_worker (
     project {{text}} NOT NULL,
@@ -11,3 +11,5 @@ CREATE TABLE o_worker (
 );
 
 DROP TABLE o_attempt_token;
+
+UPDATE o_blob SET pinned = 1;

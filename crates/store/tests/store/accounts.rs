@@ -111,7 +111,7 @@ pub async fn sessions_tokens_and_invitations(world: World) {
     assert_eq!(store.setting("setup").await.expect("reads").as_deref(), Some("h"));
     assert!(store.remove_setting("setup").await.expect("removes"));
     assert_eq!(store.setting("setup").await.expect("reads"), None);
-    assert!(store.prune(Duration::from_secs(1800)).await.expect("prunes") >= 1);
+    assert!(store.prune(Duration::from_secs(1800), 100).await.expect("prunes") >= 1);
 }
 
 pub async fn blobs_are_whole_and_swept(world: World) {
