@@ -71,6 +71,7 @@ fn all() -> OpenApiRouter<Api> {
         .routes(routes!(blobs::put, blobs::get))
         .routes(routes!(events::events))
         .routes(routes!(worker::lease))
+        .routes(routes!(worker::reclaim))
         .routes(routes!(worker::heartbeat))
         .routes(routes!(worker::output))
         .routes(routes!(worker::outcome))

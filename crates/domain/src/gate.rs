@@ -118,6 +118,8 @@ pub struct Question {
     pub advisories: Option<Advisories>,
     /// The run at whose door the question is asked; none before a run is opened.
     pub run: Option<Run>,
+    /// `now` may be wrong: nothing that depends on it is open.
+    pub clock_doubtful: bool,
 }
 
 /// A gate: a question with a name. One file in its room and one line in [`crate::gates::GATES`].

@@ -9,7 +9,7 @@ use holdpoint_domain::governance::approvals::{self, Vote};
 use holdpoint_domain::governance::freezes::{self, DeclareFreeze};
 use holdpoint_domain::kernel::{DocKey, Kind, Refusal, Timestamp};
 use holdpoint_domain::nouns::{ApprovalState, Author, Closure, FreezeScope, Outcome, Run, RunResult, RunState, Summary, Weakness};
-use holdpoint_domain::orchestration::{releases, rollback, runs, watch};
+use holdpoint_domain::orchestration::{releases, rollback, runs, watch, workers};
 use holdpoint_domain::organisation::{self, Declaration};
 use holdpoint_domain::{gates, review};
 use holdpoint_seal::digest::Digest;
@@ -160,7 +160,7 @@ fn run(memory: &Memory, id: &str) -> Run {
 fn lease(memory: &mut Memory, id: &str) -> Result<Value, Box<Refusal>> {
     let step = run(memory, id).current().expect("a step").id.clone();
     let until = memory.now.checked_add(jiff::SignedDuration::from_secs(15)).expect("in range");
-    let ask = runs::LeaseStep { run: id.to_owned(), step, worker: "w1".to_owned(), until };
+    let ask = runs::LeaseStep { run: id.to_owned(), step, worker: "w1".to_owned(), alive: Default::default(), until };
     memory.decide(|view, now| runs::lease(view, &ask, now))
 }
 
@@ -557,4 +557,128 @@ fn known_weaknesses_shut_what_was_approved() {
     memory.decide(|view, _| advisories::judged(view, 2, 0)).expect("judged");
     memory.decide(|view, _| advisories::judged(view, 1, 0)).expect("nothing to say");
     assert_eq!(memory.state(Kind::Advisories, "all")["judged"], 2);
+}
+
+#[test]
+fn where_nobody_knows_what_time_it_is_forward_steps_wait_and_a_rollback_goes_on() {
+    let mut memory = second();
+    go(&mut memory, "run_p2", "watch-5");
+    memory.doubtful = true;
+    let report = report(&mut memory, "1.1.0", "production");
+    let shut: Vec<&str> =
+        report.gates.iter().filter(|gate| gate.code.as_deref() == Some("CLK-001")).map(|gate| gate.gate.as_str()).collect();
+    assert_eq!(shut, ["scan", "tests", "freeze", "window"]);
+    let answer = lease(&mut memory, "run_p2").expect("asked");
+    assert_eq!(answer["held"]["code"], "DOOR-001");
+    assert!(answer["held"]["sentence"].as_str().expect("text").contains("the clock of decisions has stepped back"), "{answer}");
+    let back = "run_b9".parse().expect("id");
+    memory.decide(|view, now| rollback::ask(view, "run_p2", &back, note("bad"), &actor("grace"), now)).expect("turned back");
+    go(&mut memory, "run_p2", "");
+    assert_eq!(run(&memory, "run_p2").result, Some(RunResult::RolledBack));
+}
+
+/// A worker of several asks for the current step of a run.
+fn lease_by(memory: &mut Memory, id: &str, worker: &str, alive: &[&str]) -> Result<Value, Box<Refusal>> {
+    let step = run(memory, id).current().expect("a step").id.clone();
+    let until = memory.now.checked_add(jiff::SignedDuration::from_secs(15)).expect("in range");
+    let alive = alive.iter().map(|name| (*name).to_owned()).collect();
+    let ask = runs::LeaseStep { run: id.to_owned(), step, worker: worker.to_owned(), alive, until };
+    memory.decide(|view, now| runs::lease(view, &ask, now))
+}
+
+fn lose(memory: &mut Memory, leased: &Value, how: runs::Lost) {
+    let held = runs::Lease {
+        run: leased["run"]["id"].as_str().expect("run").to_owned(),
+        step: leased["step"].as_str().expect("step").to_owned(),
+        attempt: leased["attempt"].as_str().expect("attempt").to_owned(),
+        token: leased["token"].as_u64().expect("token"),
+    };
+    memory.decide(|view, now| runs::lost(view, &held, how, now)).expect("lost");
+}
+
+#[test]
+fn what_a_worker_has_running_only_that_worker_stops_and_checks() {
+    let mut memory = shop();
+    open(&mut memory, "1.0.0", "dev", "run_d1");
+    go(&mut memory, "run_d1", "orders.start");
+    let both = ["east", "west"];
+    let leased = lease_by(&mut memory, "run_d1", "east/1", &both).expect("nothing runs yet: whoever asks first");
+    tell(&mut memory, &leased, done("orders.start")).expect("taken");
+    // All instances of a run come to one worker, so that one can check them.
+    assert_eq!(lease_by(&mut memory, "run_d1", "west/0", &both).expect_err("east has the others").code, "ORC-004");
+    let leased = lease_by(&mut memory, "run_d1", "east/0", &both).expect("its own");
+    tell(&mut memory, &leased, done("storefront.start")).expect("taken");
+    // Shares are moved by anybody.
+    while run(&memory, "run_d1").current().expect("a step").id != "verify" {
+        let leased = lease_by(&mut memory, "run_d1", "west/0", &both).expect("leased");
+        tell(&mut memory, &leased, done("traffic")).expect("taken");
+    }
+    assert_eq!(lease_by(&mut memory, "run_d1", "west/0", &both).expect_err("it sees none of them").code, "ORC-004");
+    let missing = |memory: &mut Memory, alive: &[&str]| {
+        let alive = alive.iter().map(|name| (*name).to_owned()).collect();
+        memory.decide(|view, now| workers::missing(view, "run_d1", "verify", &alive, now)).expect("asked");
+    };
+    missing(&mut memory, &both);
+    assert_eq!(run(&memory, "run_d1").state, RunState::Running);
+    // East is gone: west still may not, and the run says for whom it waits.
+    assert_eq!(lease_by(&mut memory, "run_d1", "west/0", &["west"]).expect_err("it sees none of them").code, "ORC-004");
+    missing(&mut memory, &["west"]);
+    let held = run(&memory, "run_d1");
+    let cause = held.cause.expect("a cause");
+    assert_eq!((held.state, cause.code.as_str()), (RunState::Held, "ORC-014"));
+    assert!(cause.sentence.contains("waits for worker east"), "{}", cause.sentence);
+    // It comes back, and the run goes on by itself.
+    let leased = lease_by(&mut memory, "run_d1", "east/3", &both).expect("its own");
+    assert_eq!(run(&memory, "run_d1").state, RunState::Running);
+    tell(&mut memory, &leased, done("verify")).expect("taken");
+    assert_eq!(run(&memory, "run_d1").result, Some(RunResult::Succeeded));
+}
+
+#[test]
+fn a_person_may_have_done_what_a_missing_worker_cannot() {
+    let mut memory = shop();
+    open(&mut memory, "1.0.0", "dev", "run_d1");
+    go(&mut memory, "run_d1", "verify");
+    let resolve = |memory: &mut Memory| {
+        memory.decide(|view, now| rollback::resolve(view, "run_d1", "verify", done("verify"), note("looked"), &actor("grace"), now))
+    };
+    assert_eq!(resolve(&mut memory).expect_err("its worker is there").code, "ORC-011");
+    memory.decide(|view, now| workers::missing(view, "run_d1", "verify", &Default::default(), now)).expect("asked");
+    assert_eq!(run(&memory, "run_d1").cause.expect("a cause").code, "ORC-014");
+    resolve(&mut memory).expect("resolved");
+    assert_eq!(run(&memory, "run_d1").result, Some(RunResult::Succeeded));
+}
+
+#[test]
+fn a_step_that_does_no_harm_twice_is_offered_again_after_a_second_lost_lease_and_not_for_ever() {
+    let mut memory = shop();
+    open(&mut memory, "1.0.0", "dev", "run_d1");
+    go(&mut memory, "run_d1", "orders.start");
+    let mut names = Vec::new();
+    for _ in 0..5 {
+        assert_eq!(run(&memory, "run_d1").state, RunState::Running);
+        let leased = lease_by(&mut memory, "run_d1", "w1/0", &["w1"]).expect("offered again");
+        names.push(leased["attempt"].as_str().expect("a name").to_owned());
+        lose(&mut memory, &leased, runs::Lost::Ended);
+    }
+    names.dedup();
+    assert_eq!(names.len(), 1, "looking again begins nothing under another name: {names:?}");
+    let held = run(&memory, "run_d1");
+    assert_eq!((held.state, held.cause.expect("a cause").code.as_str()), (RunState::Held, "ORC-008"));
+}
+
+#[test]
+fn a_step_that_may_do_harm_twice_is_looked_at_once_and_then_a_person_is_asked() {
+    let mut memory = shop();
+    open(&mut memory, "1.0.0", "dev", "run_d1");
+    assert_eq!(run(&memory, "run_d1").current().expect("a step").id, "orders.migrate");
+    let first = lease_by(&mut memory, "run_d1", "w1/0", &["w1", "w2"]).expect("leased");
+    lose(&mut memory, &first, runs::Lost::Ended);
+    // Whoever began it looks, while it is there.
+    assert_eq!(lease_by(&mut memory, "run_d1", "w2/0", &["w1", "w2"]).expect_err("w1 began it").code, "ORC-004");
+    let second = lease_by(&mut memory, "run_d1", "w2/0", &["w2"]).expect("w1 is gone");
+    assert_eq!((second["mode"].as_str(), &second["attempt"]), (Some("probe"), &first["attempt"]));
+    lose(&mut memory, &second, runs::Lost::Ended);
+    let held = run(&memory, "run_d1");
+    assert_eq!((held.state, held.cause.expect("a cause").code.as_str()), (RunState::Held, "ORC-008"));
 }

@@ -109,10 +109,12 @@ async fn main() {
                     })
                     .await
                     .expect("opened");
+                let asking =
+                    holdpoint_engine::protocol::Asking { pool: "default".to_owned(), worker: format!("bench/{slot}"), identity: None };
                 // Whatever pipeline is ready is worked on: five stages for each that was opened.
                 for _ in 0..STAGES {
                     let lease = loop {
-                        if let Some(lease) = engine.lease("default", &format!("w{slot}"), Duration::from_secs(1)).await.expect("a lease") {
+                        if let Some(lease) = engine.lease(&asking, Duration::from_secs(1)).await.expect("a lease") {
                             break lease;
                         }
                     };

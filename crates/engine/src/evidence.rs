@@ -123,6 +123,8 @@ impl Engine {
         actor: &Actor,
     ) -> Result<Taken, EvidenceError> {
         let source = self.store().blob_put(raw).await?;
+        // The statement names it: it is kept with it.
+        self.store().blob_pin(&source).await?;
         let predicate = json!({"report": body, "source": {"digest": {"sha256": source.hex()}}, "takenFrom": actor.label()});
         let statement = Statement::new(vec![ResourceDescriptor::named("subject", &subject)], kind, predicate).map_err(unreadable)?;
         let envelope = self.keys().attest(&statement).map_err(unreadable)?;

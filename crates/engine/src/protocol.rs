@@ -4,7 +4,7 @@ use crate::Engine;
 use crate::resolve::{self, Known};
 use holdpoint_domain::kernel::{Actor, DocKey, Timestamp};
 use holdpoint_domain::nouns::{Environment, Outcome, Release, Run, Service, StepSpec};
-use holdpoint_domain::orchestration::runs;
+use holdpoint_domain::orchestration::{runs, workers};
 use holdpoint_executors::spec::{Outcome as Told, Spec};
 use holdpoint_seal::digest::Digest;
 use holdpoint_store::{QueuedAction, Request, StoreError};
@@ -15,6 +15,16 @@ use std::time::Duration;
 
 /// Length of a lease; a worker renews it well before.
 pub const LEASE: Duration = Duration::from_secs(15);
+
+/// A worker that asks for work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asking {
+    pub pool: String,
+    /// `name/slot`.
+    pub worker: String,
+    /// What only its own folder holds, as a digest; none from workers of older programs.
+    pub identity: Option<String>,
+}
 
 /// What an attempt's secret is for.
 #[derive(Debug, Clone)]
@@ -35,6 +45,9 @@ pub struct Lease {
     pub token: u64,
     /// `start` or `observe`.
     pub mode: String,
+    /// Another worker began it and is gone: where nothing of it is found here, the step's probe is asked.
+    #[serde(default)]
+    pub probe: bool,
     pub run: String,
     pub step: String,
     pub title: String,
@@ -44,13 +57,20 @@ pub struct Lease {
 
 impl Engine {
     /// Waits up to `wait` for work of a pool. Whoever else wants the same step is sorted out by the transaction.
-    pub async fn lease(&self, pool: &str, worker: &str, wait: Duration) -> holdpoint_store::Result<Option<Lease>> {
+    pub async fn lease(&self, asking: &Asking, wait: Duration) -> holdpoint_store::Result<Option<Lease>> {
         let end = tokio::time::Instant::now() + wait;
         let mut woken = self.store().woken();
         loop {
-            for action in self.store().next_actions(Some(self.project()), pool, 64).await? {
+            self.present(asking).await?;
+            let actions = self.store().next_actions(Some(self.project()), &asking.pool, 64).await?;
+            let alive = if actions.is_empty() { BTreeSet::new() } else { self.alive(&asking.pool).await? };
+            for action in actions {
+                // What is another worker's is passed over without a transaction.
+                if alive.len() > 1 && !self.is_for(&action, asking, &alive).await? {
+                    continue;
+                }
                 let Some(_claim) = self.claims().claim(&action) else { continue };
-                if let Some(lease) = self.try_lease(&action, worker).await? {
+                if let Some(lease) = self.try_lease(&action, asking, &alive).await? {
                     return Ok(Some(lease));
                 }
             }
@@ -66,14 +86,16 @@ impl Engine {
         }
     }
 
-    async fn try_lease(&self, action: &QueuedAction, worker: &str) -> holdpoint_store::Result<Option<Lease>> {
-        let Some(granted) = self.grant(action, worker).await? else { return Ok(None) };
+    async fn try_lease(&self, action: &QueuedAction, asking: &Asking, alive: &BTreeSet<String>) -> holdpoint_store::Result<Option<Lease>> {
+        // Whose folder a lease is in is known before it is granted.
+        self.present(asking).await?;
+        let Some(granted) = self.grant(action, &asking.worker, alive).await? else { return Ok(None) };
         let run: Run =
             serde_json::from_value(granted.get("run").cloned().unwrap_or_default()).map_err(|why| StoreError::Broken(why.to_string()))?;
         let text = |name: &str| granted.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         let (attempt, token) = (text("attempt"), granted.get("token").and_then(Value::as_u64).unwrap_or_default());
         let Some(step) = run.step(&action.step).cloned() else { return Ok(None) };
-        let spec = match self.spec_of(&run, &step).await? {
+        let spec = match self.spec_of(&run, &step, &asking.worker).await? {
             Ok(spec) => spec,
             Err(why) => {
                 // What cannot be put together cannot run: the step fails, and the run turns back.
@@ -86,7 +108,9 @@ impl Engine {
             attempt,
             secret,
             token,
-            mode: text("mode"),
+            // A worker of an older program observes, finds nothing, and claims nothing.
+            mode: if text("mode") == "start" { "start".to_owned() } else { "observe".to_owned() },
+            probe: text("mode") == "probe",
             run: run.id.to_string(),
             step: step.id,
             title: step.title,
@@ -96,9 +120,19 @@ impl Engine {
     }
 
     /// The transaction that grants a lease; `None` where the gates at the door hold it, or somebody else was faster.
-    pub(crate) async fn grant(&self, action: &QueuedAction, worker: &str) -> holdpoint_store::Result<Option<Value>> {
-        let ask =
-            runs::LeaseStep { run: action.run.clone(), step: action.step.clone(), worker: worker.to_owned(), until: self.until().await? };
+    pub(crate) async fn grant(
+        &self,
+        action: &QueuedAction,
+        worker: &str,
+        alive: &BTreeSet<String>,
+    ) -> holdpoint_store::Result<Option<Value>> {
+        let ask = runs::LeaseStep {
+            run: action.run.clone(),
+            step: action.step.clone(),
+            worker: worker.to_owned(),
+            alive: alive.clone(),
+            until: self.until().await?,
+        };
         let request = Request {
             point: "step.lease",
             project: self.project().to_owned(),
@@ -121,7 +155,12 @@ impl Engine {
         Ok(now.checked_add(length).unwrap_or(now))
     }
 
-    async fn spec_of(&self, run: &Run, step: &holdpoint_domain::nouns::Step) -> holdpoint_store::Result<Result<Spec, String>> {
+    async fn spec_of(
+        &self,
+        run: &Run,
+        step: &holdpoint_domain::nouns::Step,
+        worker: &str,
+    ) -> holdpoint_store::Result<Result<Spec, String>> {
         let Some(service) = self.store().get::<Service>(self.project(), &run.service).await? else {
             return Ok(Err(format!("service {} is not declared any more", run.service)));
         };
@@ -144,7 +183,7 @@ impl Engine {
         };
         let at = self.store().now().await?;
         let started = self.started(run, step).await?;
-        let known = Known { run, service: &service, environment: environment.as_ref(), config: &config, at, started: &started };
+        let known = Known { run, service: &service, environment: environment.as_ref(), config: &config, at, started: &started, worker };
         Ok(resolve::spec(&known, step))
     }
 
@@ -189,8 +228,12 @@ impl Engine {
     /// Renews a lease; false: it is no longer held, stop.
     pub async fn heartbeat(&self, attempt: &Attempt, token: u64) -> holdpoint_store::Result<bool> {
         let until = self.until().await?;
-        // The run turned back: the step is to stop, and its end is waited for.
         let run = self.store().get::<Run>(&attempt.project, &attempt.run).await?;
+        // A worker whose slots are all busy does not ask for work.
+        if let Some((pool, worker)) = run_and_worker(run.as_ref(), attempt) {
+            self.heard_of(&pool, &worker).await?;
+        }
+        // The run turned back: the step is to stop, and its end is waited for.
         if run.is_some_and(|run| run.unfinished().is_some_and(|step| step.id == attempt.step)) {
             return Ok(false);
         }
@@ -240,8 +283,21 @@ impl Engine {
                 }
             }
         }
+        self.keep_named(&outcome).await?;
         slim(&mut outcome, current.as_ref().map(|step| &step.spec));
         self.report_step(&run, &attempt.step, &attempt.attempt, token, outcome, log).await
+    }
+
+    /// Bytes that an outcome names are kept as long as the fact is.
+    async fn keep_named(&self, outcome: &Outcome) -> holdpoint_store::Result<()> {
+        let (Outcome::Done { outputs } | Outcome::Failed { outputs, .. }) = outcome else { return Ok(()) };
+        let artifacts = outputs.get("artifacts").and_then(Value::as_object).into_iter().flat_map(|all| all.values());
+        let reports = outputs.get("junit").and_then(Value::as_array).into_iter().flatten().filter_map(|one| one.get("digest"));
+        for digest in artifacts.chain(reports).filter_map(Value::as_str).take(1000).filter_map(|text| text.parse::<Digest>().ok()) {
+            // What is not stored cannot be kept; whoever needs it is told so.
+            self.store().blob_pin(&digest).await?;
+        }
+        Ok(())
     }
 
     pub(crate) async fn report_step(
@@ -258,11 +314,16 @@ impl Engine {
     }
 }
 
+fn run_and_worker(run: Option<&Run>, attempt: &Attempt) -> Option<(String, String)> {
+    let run = run?;
+    Some((run.pool.clone(), run.step(&attempt.step)?.attempts.last()?.worker.clone()))
+}
+
 /// The other worker that held this attempt before, where it may have begun what must not be begun twice. A worker proves
 /// by its own folder that nothing was begun; what it says of another's is no proof. Slots (`name/2`) share a folder.
 fn begun_elsewhere(run: &Run, attempt: &Attempt) -> Option<String> {
     let step = run.step(&attempt.step).filter(|step| !step.idempotent)?;
-    let name = |worker: &str| worker.rsplit_once('/').map_or(worker, |(name, _)| name).to_owned();
+    let name = |worker: &str| workers::name_of(worker).to_owned();
     let now = name(&step.attempts.last()?.worker);
     step.attempts.iter().filter(|lease| lease.id == attempt.attempt).map(|lease| name(&lease.worker)).find(|before| *before != now)
 }

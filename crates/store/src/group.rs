@@ -154,6 +154,7 @@ impl<'a> Group<'a> {
         }
         for _ in 0..=ROUNDS_MAX {
             let now = self.now(conn).await?;
+            looked.view.doubt_clock(self.clock.doubtful());
             let decide = &mut command.decide;
             let decided = catch_unwind(AssertUnwindSafe(|| decide(&looked.view, now)));
             match decided {

@@ -132,9 +132,18 @@ pub struct View {
     docs: BTreeMap<DocKey, Option<Doc>>,
     lists: BTreeMap<Kind, Vec<DocKey>>,
     locked: BTreeSet<DocKey>,
+    clock_doubtful: bool,
 }
 
 impl View {
+    /// Says whether the instant that a decision is given may be wrong: the clock has stepped back, or two clocks differ.
+    pub fn doubt_clock(&mut self, doubtful: bool) {
+        self.clock_doubtful = doubtful;
+    }
+    /// See [`View::doubt_clock`].
+    pub fn clock_doubtful(&self) -> bool {
+        self.clock_doubtful
+    }
     /// Puts a document in, or the knowledge that there is none.
     pub fn insert(&mut self, key: DocKey, doc: Option<Doc>) {
         self.docs.insert(key, doc);

@@ -124,6 +124,10 @@ pub struct Rollout {
     /// Compare latencies too.
     #[serde(default = "yes")]
     pub latency: bool,
+    /// How much later than the old version the new one may answer, beside the tolerance. Not written where it is the
+    /// default: definitions that do not name it keep their digests.
+    #[serde(default = "latency_allowance", skip_serializing_if = "is_latency_allowance")]
+    pub latency_allowance: Span,
     /// What happens when a step's hold ends undecided.
     #[serde(default)]
     pub undecided: Undecided,
@@ -139,6 +143,7 @@ impl Default for Rollout {
             alpha: alpha(),
             tolerance: tolerance(),
             latency: true,
+            latency_allowance: latency_allowance(),
             undecided: Undecided::Hold,
         }
     }
@@ -166,6 +171,13 @@ fn alpha() -> f64 {
 }
 fn tolerance() -> f64 {
     0.25
+}
+/// Whoever gets less traffic has colder caches and idle connections, and is some milliseconds later by that alone.
+pub(super) fn latency_allowance() -> Span {
+    Span::from_ms(5)
+}
+pub(super) fn is_latency_allowance(span: &Span) -> bool {
+    *span == latency_allowance()
 }
 
 /// What a trigger does when it fires.

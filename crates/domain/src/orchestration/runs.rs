@@ -1,11 +1,12 @@
 //! M7.1 Runs: opened when every gate is open, leased step by step, each forward step asked at the door again.
 
-use super::{plan, progress, releases};
+use super::{plan, progress, releases, workers};
 use crate::gate::Light;
 use crate::gates;
 use crate::kernel::{Action, ActionChange, Decision, Kind, Note, Refusal, RunId, Salt, Span, Stop, Timestamp, View};
 use crate::nouns::{Cause, Fact, Outcome, Promotion, Purpose, Release, ReleaseState, Run, RunState, Slot, StepSpec, StepState};
 use serde_json::json;
+use std::collections::BTreeSet;
 
 /// Pool of the engine's own steps.
 pub const ENGINE_POOL: &str = "@engine";
@@ -73,6 +74,8 @@ pub struct LeaseStep {
     pub run: String,
     pub step: String,
     pub worker: String,
+    /// Names of the pool's workers that were heard of lately.
+    pub alive: BTreeSet<String>,
     pub until: Timestamp,
 }
 
@@ -84,6 +87,8 @@ pub enum Mode {
     Start,
     /// Somebody may have started it: find out, adopt it, or prove that it was not started.
     Observe,
+    /// Another worker began it and is gone: only its probe can say what became of it.
+    Probe,
 }
 
 /// Grants a lease, in the transaction that asks the gates at the door.
@@ -93,10 +98,16 @@ pub fn lease(view: &View, ask: &LeaseStep, now: Timestamp) -> Result<Decision, S
     let Some(step) = run.current().filter(|step| step.id == ask.step) else { return Err(gone().into()) };
     let mode = match step.state {
         StepState::Pending => Mode::Start,
+        StepState::Indeterminate if workers::begins_anew(step) => Mode::Start,
+        StepState::Indeterminate if workers::probes(step, &ask.worker) => Mode::Probe,
         StepState::Indeterminate => Mode::Observe,
         _ => return Err(gone().into()),
     };
-    if run.state == RunState::Held && run.cause.as_ref().is_some_and(|cause| !cause.code.starts_with("DOOR-")) {
+    let waits = |cause: &Cause| cause.code.starts_with("DOOR-") || cause.code == workers::MISSING;
+    if run.state == RunState::Held && run.cause.as_ref().is_some_and(|cause| !waits(cause)) {
+        return Err(gone().into());
+    }
+    if workers::turn(&run, step, &ask.worker, &ask.alive) != workers::Turn::Yours {
         return Err(gone().into());
     }
     // What was begun is observed to its end whatever the gates say; a rollback never asks.
@@ -104,8 +115,10 @@ pub fn lease(view: &View, ask: &LeaseStep, now: Timestamp) -> Result<Decision, S
     if asks && let Some(held) = door(view, &run, now)? {
         return Ok(held_at_door(&run, ask, held, now));
     }
-    let number = step.attempts.len() + usize::from(mode == Mode::Start);
-    let attempt = format!("att_{}_{}_{number}", run.id.as_str().trim_start_matches(RunId::PREFIX), step.id);
+    let attempt = match step.attempts.last().filter(|_| mode != Mode::Start) {
+        Some(last) => last.id.clone(),
+        None => format!("att_{}_{}_{}", run.id.as_str().trim_start_matches(RunId::PREFIX), step.id, step.attempts.len() + 1),
+    };
     let token = run.position + 1;
     let mut decision =
         Decision { answer: json!({"attempt": attempt, "token": token, "mode": mode, "run": run, "step": step.id}), ..Decision::default() };
@@ -205,10 +218,30 @@ pub fn report(view: &View, told: &Report, now: Timestamp) -> Result<Decision, St
     Ok(decision)
 }
 
-/// A lease ended without an outcome: the engine's own report. What became of the step is to be found out.
-pub fn lost(view: &View, run: &str, step: &str, attempt: &str, token: u64, now: Timestamp) -> Result<Decision, Stop> {
-    let outcome = Outcome::Indeterminate { reason: "the worker's lease ended without an outcome".to_owned() };
-    report(view, &Report { run: run.to_owned(), step: step.to_owned(), attempt: attempt.to_owned(), token, outcome, log: None }, now)
+/// How a lease is lost: its time ran out, or its worker was started again and says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lost {
+    Ended,
+    Restarted,
+}
+
+/// What [`lost`] writes, by [`Lost`]: nobody has looked yet.
+pub(super) const LOST: [&str; 2] = ["the worker's lease ended without an outcome", "the worker that held it was started again"];
+
+/// A lease without an outcome: the engine's own report. What became of the step is to be found out.
+pub fn lost(view: &View, held: &Lease, how: Lost, now: Timestamp) -> Result<Decision, Stop> {
+    let reason = LOST[usize::from(how == Lost::Restarted)].to_owned();
+    let Lease { run, step, attempt, token } = held.clone();
+    report(view, &Report { run, step, attempt, token, outcome: Outcome::Indeterminate { reason }, log: None }, now)
+}
+
+/// A lease that somebody holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lease {
+    pub run: String,
+    pub step: String,
+    pub attempt: String,
+    pub token: u64,
 }
 
 /// Where the promoter has something to ask for a release: wherever somebody wants it, and where it has yet to run well.

@@ -15,17 +15,27 @@ pub struct Memory {
     /// (run, step) -> pool
     pub queue: BTreeMap<(String, String), String>,
     pub now: Timestamp,
+    /// The clock may be wrong.
+    pub doubtful: bool,
 }
 
 impl Memory {
     pub fn new(now: &str) -> Self {
-        Self { docs: BTreeMap::new(), facts: Vec::new(), times: Vec::new(), queue: BTreeMap::new(), now: now.parse().expect("an instant") }
+        Self {
+            docs: BTreeMap::new(),
+            facts: Vec::new(),
+            times: Vec::new(),
+            queue: BTreeMap::new(),
+            now: now.parse().expect("an instant"),
+            doubtful: false,
+        }
     }
 
     /// Runs a decision and commits it.
     pub fn decide(&mut self, decide: impl Fn(&View, Timestamp) -> Result<Decision, Stop>) -> Result<Value, Box<Refusal>> {
         self.now = self.now.checked_add(jiff::SignedDuration::from_millis(1)).expect("in range");
         let mut view = View::default();
+        view.doubt_clock(self.doubtful);
         for _ in 0..8 {
             match decide(&view, self.now) {
                 Ok(decision) => return Ok(self.commit(decision)),

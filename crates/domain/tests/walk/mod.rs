@@ -393,7 +393,7 @@ impl Walk {
         let ready: BTreeSet<(String, String)> = self.memory.queue.keys().cloned().collect();
         for (run, step) in ready.into_iter().take(most) {
             let until = self.memory.now;
-            let ask = runs::LeaseStep { run: run.clone(), step: step.clone(), worker: "w".to_owned(), until };
+            let ask = runs::LeaseStep { run: run.clone(), step: step.clone(), worker: "w".to_owned(), alive: BTreeSet::new(), until };
             let Ok(granted) = self.try_decide(move |view, now| runs::lease(view, &ask, now)) else { continue };
             if let (Some(attempt), Some(token)) = (granted["attempt"].as_str(), granted["token"].as_u64()) {
                 self.leases.push(Held { run, step, attempt: attempt.to_owned(), token });
@@ -413,7 +413,17 @@ impl Walk {
             // The worker is gone; the engine finds the lease over.
             self.faults += 1;
             let Held { run, step, attempt, token } = held.clone();
-            if self.try_decide(move |view, now| runs::lost(view, &run, &step, &attempt, token, now)).is_ok_and(|answer| answer.is_null()) {
+            if self
+                .try_decide(move |view, now| {
+                    runs::lost(
+                        view,
+                        &runs::Lease { run: run.clone(), step: step.clone(), attempt: attempt.clone(), token },
+                        runs::Lost::Ended,
+                        now,
+                    )
+                })
+                .is_ok_and(|answer| answer.is_null())
+            {
                 self.leases.push(held);
             }
             return;
