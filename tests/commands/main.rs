@@ -1,3 +1,4 @@
 //! Commands that need no server, run as a team's continuous integration would.
 
 mod calendar;
+mod compat_openapi;

@@ -111,7 +111,8 @@ fn conformance_sql() {
 #[ignore = "make conformance"]
 fn conformance_openapi() {
     let args = |case: &Value| words(&["compat", "openapi", text(case, "base"), text(case, "revision")]);
-    agree("openapi", 1, args, |case, said, code| verdict(case, said, code, "unreadable"));
+    // Two cases compare a file with itself (their test edits it in memory), one adds an `allOf` member of annotations alone.
+    agree("openapi", 3, args, |case, said, code| verdict(case, said, code, "unreadable"));
 }
 
 #[test]

@@ -103,6 +103,9 @@ enum Command {
     /// Whether those who use a contract can live with its next version.
     #[command(subcommand)]
     Compat(commands::compat::Compat),
+    /// What is wrong in what we ship.
+    #[command(subcommand)]
+    Scan(commands::scan::Scan),
     /// What a refusal code means and what unblocks it.
     Explain(commands::explain::Explain),
     /// The JSON Schema of an output or of a file.

@@ -12,6 +12,8 @@ pub enum Severity {
     Breaking,
     Critical,
     High,
+    /// Nobody has rated it: it may be the worst.
+    Unknown,
     Risky,
     Medium,
     Low,
@@ -24,6 +26,7 @@ impl Severity {
             Severity::Breaking => "breaking",
             Severity::Critical => "critical",
             Severity::High => "high",
+            Severity::Unknown => "unknown",
             Severity::Risky => "risky",
             Severity::Medium => "medium",
             Severity::Low => "low",

@@ -27,7 +27,7 @@ pub fn sarif(tool: &str, version: &str, findings: &[Finding]) -> Value {
 fn sarif_result(finding: &Finding) -> Value {
     let level = match finding.severity {
         Severity::Breaking | Severity::Critical | Severity::High => "error",
-        Severity::Risky | Severity::Medium => "warning",
+        Severity::Unknown | Severity::Risky | Severity::Medium => "warning",
         Severity::Low | Severity::Info => "note",
     };
     let text = match &finding.fix {

@@ -16,6 +16,7 @@ pub mod ledger;
 pub mod offline;
 pub mod release;
 pub mod runs;
+pub mod scan;
 pub mod serve;
 
 use crate::Command;
@@ -57,6 +58,7 @@ pub fn run(command: Command, out: &Out, connection: &Connection) -> Ended {
         Command::Calendar(args) => args.run(out),
         Command::Test(args) => args.run(out),
         Command::Compat(args) => args.run(out),
+        Command::Scan(args) => args.run(out),
         Command::Explain(args) => args.run(out),
         Command::Schema(args) => args.run(out),
         Command::Completions { shell } => {

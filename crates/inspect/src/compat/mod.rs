@@ -2,6 +2,8 @@
 //!
 //! Does not read files and does not know what runs where: bytes of two versions in, findings out.
 
+pub mod openapi;
+
 use crate::finding::{Finding, Severity};
 
 /// `breaking`, `risky` or `compatible`: the worst of the findings, each named by its severity.

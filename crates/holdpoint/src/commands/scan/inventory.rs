@@ -1,0 +1,23 @@
+//! What is scanned: CycloneDX documents and lock files, one or several.
+
+use crate::out::{BadInput, read};
+use holdpoint_inspect::advisories::inventory::{self, Inventory};
+use std::path::PathBuf;
+
+/// Reads all files into one inventory.
+pub fn read_all(files: &[PathBuf]) -> anyhow::Result<Inventory> {
+    let mut all = Inventory::default();
+    for file in files {
+        let bytes = read(file)?;
+        let name = file.display().to_string();
+        let bad = |why: &dyn std::fmt::Display| BadInput(format!("{name}: {why}"));
+        if !inventory::looks_like(&bytes) {
+            return Err(bad(&"expected a CycloneDX document (JSON)").into());
+        }
+        let mut one = inventory::read(&bytes).map_err(|why| bad(&why))?;
+        one.components.iter_mut().for_each(|component| component.file = Some(name.clone()));
+        all.components.append(&mut one.components);
+        all.product.append(&mut one.product);
+    }
+    Ok(all)
+}
