@@ -3,8 +3,8 @@
 mod calendar;
 mod compat_avro;
 mod compat_openapi;
-mod migration;
 mod compat_protobuf;
+mod migration;
+mod sbom;
 mod scan;
 mod test_import;
-mod sbom;

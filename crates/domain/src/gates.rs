@@ -23,7 +23,7 @@ pub const GATES: &[Gate] = &[
 ];
 
 /// Gates whose answer depends on what time it is: windows, freezes, and evidence with a maximum age.
-const TIMED: [&str; 4] = ["window", "freeze", "tests", "scan"];
+const TIMED: [&str; 5] = ["window", "freeze", "tests", "scan", "vulnerabilities"];
 
 /// Loads what the gates of a release in an environment look at.
 pub fn question(view: &View, release: &str, environment: &str, run: Option<&str>, now: Timestamp) -> Result<Question, Stop> {

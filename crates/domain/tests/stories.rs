@@ -7,7 +7,7 @@ use holdpoint_domain::build::intake::{self, ReceiveEvidence};
 use holdpoint_domain::gate::Light;
 use holdpoint_domain::governance::approvals::{self, Vote};
 use holdpoint_domain::governance::freezes::{self, DeclareFreeze};
-use holdpoint_domain::kernel::{DocKey, Kind, Refusal, Timestamp};
+use holdpoint_domain::kernel::{DocKey, Kind, Refusal, Span, Timestamp};
 use holdpoint_domain::nouns::{ApprovalState, Author, Closure, FreezeScope, Outcome, Run, RunResult, RunState, Summary, Weakness};
 use holdpoint_domain::orchestration::{releases, rollback, runs, watch, workers};
 use holdpoint_domain::organisation::{self, Declaration};
@@ -159,14 +159,14 @@ fn run(memory: &Memory, id: &str) -> Run {
 
 fn lease(memory: &mut Memory, id: &str) -> Result<Value, Box<Refusal>> {
     let step = run(memory, id).current().expect("a step").id.clone();
-    let until = memory.now.checked_add(jiff::SignedDuration::from_secs(15)).expect("in range");
-    let ask = runs::LeaseStep { run: id.to_owned(), step, worker: "w1".to_owned(), alive: Default::default(), until };
+    let length = Span::from_s(15);
+    let ask = runs::LeaseStep { run: id.to_owned(), step, worker: "w1".to_owned(), alive: Default::default(), length };
     memory.decide(|view, now| runs::lease(view, &ask, now))
 }
 
 fn tell(memory: &mut Memory, leased: &Value, outcome: Outcome) -> Result<Value, Box<Refusal>> {
     let told = runs::Report {
-        run: leased["run"]["id"].as_str().expect("run").to_owned(),
+        run: leased["run"].as_str().expect("run").to_owned(),
         step: leased["step"].as_str().expect("step").to_owned(),
         attempt: leased["attempt"].as_str().expect("attempt").to_owned(),
         token: leased["token"].as_u64().expect("token"),
@@ -567,7 +567,7 @@ fn where_nobody_knows_what_time_it_is_forward_steps_wait_and_a_rollback_goes_on(
     let report = report(&mut memory, "1.1.0", "production");
     let shut: Vec<&str> =
         report.gates.iter().filter(|gate| gate.code.as_deref() == Some("CLK-001")).map(|gate| gate.gate.as_str()).collect();
-    assert_eq!(shut, ["scan", "tests", "freeze", "window"]);
+    assert_eq!(shut, ["scan", "vulnerabilities", "tests", "freeze", "window"]);
     let answer = lease(&mut memory, "run_p2").expect("asked");
     assert_eq!(answer["held"]["code"], "DOOR-001");
     assert!(answer["held"]["sentence"].as_str().expect("text").contains("the clock of decisions has stepped back"), "{answer}");
@@ -580,15 +580,15 @@ fn where_nobody_knows_what_time_it_is_forward_steps_wait_and_a_rollback_goes_on(
 /// A worker of several asks for the current step of a run.
 fn lease_by(memory: &mut Memory, id: &str, worker: &str, alive: &[&str]) -> Result<Value, Box<Refusal>> {
     let step = run(memory, id).current().expect("a step").id.clone();
-    let until = memory.now.checked_add(jiff::SignedDuration::from_secs(15)).expect("in range");
+    let length = Span::from_s(15);
     let alive = alive.iter().map(|name| (*name).to_owned()).collect();
-    let ask = runs::LeaseStep { run: id.to_owned(), step, worker: worker.to_owned(), alive, until };
+    let ask = runs::LeaseStep { run: id.to_owned(), step, worker: worker.to_owned(), alive, length };
     memory.decide(|view, now| runs::lease(view, &ask, now))
 }
 
 fn lose(memory: &mut Memory, leased: &Value, how: runs::Lost) {
     let held = runs::Lease {
-        run: leased["run"]["id"].as_str().expect("run").to_owned(),
+        run: leased["run"].as_str().expect("run").to_owned(),
         step: leased["step"].as_str().expect("step").to_owned(),
         attempt: leased["attempt"].as_str().expect("attempt").to_owned(),
         token: leased["token"].as_u64().expect("token"),
@@ -681,4 +681,55 @@ fn a_step_that_may_do_harm_twice_is_looked_at_once_and_then_a_person_is_asked() 
     lose(&mut memory, &second, runs::Lost::Ended);
     let held = run(&memory, "run_d1");
     assert_eq!((held.state, held.cause.expect("a cause").code.as_str()), (RunState::Held, "ORC-008"));
+}
+
+/// One commit tells an outcome and grants the next step; told again, it names the same lease and grants no second one.
+#[test]
+fn a_worker_that_goes_on_gets_the_next_step_with_its_outcome() {
+    let mut memory = shop();
+    open(&mut memory, "1.0.0", "dev", "run_d1");
+    let leased = lease_by(&mut memory, "run_d1", "w1/0", &["w1"]).expect("leased");
+    let first = leased["step"].as_str().expect("a step").to_owned();
+    let onward = |pool: &str| runs::Onward {
+        pool: pool.to_owned(),
+        worker: "w1/0".to_owned(),
+        alive: ["w1".to_owned()].into(),
+        length: Span::from_s(15),
+    };
+    let told = runs::Report {
+        run: "run_d1".to_owned(),
+        step: first.clone(),
+        attempt: leased["attempt"].as_str().expect("attempt").to_owned(),
+        token: leased["token"].as_u64().expect("token"),
+        outcome: done(&first),
+        log: None,
+    };
+    let go_on = |memory: &mut Memory, pool: &str| {
+        let (told, onward) = (told.clone(), onward(pool));
+        memory.decide(move |view, now| runs::report_and_go_on(view, &told, &onward, now).map(|(decision, _)| decision)).expect("taken")
+    };
+    let answer = go_on(&mut memory, "default");
+    let next = answer["next"].clone();
+    let current = run(&memory, "run_d1").current().cloned().expect("a step");
+    assert_eq!((next["step"].as_str(), next["mode"].as_str()), (Some(current.id.as_str()), Some("start")), "{answer:#}");
+    assert_ne!(current.id, first);
+    assert_eq!(current.attempts.len(), 1);
+    // The answer was lost: the same lease again, by the same token.
+    assert_eq!(go_on(&mut memory, "default")["next"], next);
+    assert_eq!(run(&memory, "run_d1").current().expect("a step").attempts.len(), 1);
+    tell(&mut memory, &next, done(&current.id)).expect("the token holds");
+    // Of another pool it takes nothing.
+    let leased = lease_by(&mut memory, "run_d1", "w1/0", &["w1"]).expect("leased");
+    let step = leased["step"].as_str().expect("a step").to_owned();
+    let told = runs::Report {
+        run: "run_d1".to_owned(),
+        step: step.clone(),
+        attempt: leased["attempt"].as_str().expect("attempt").to_owned(),
+        token: leased["token"].as_u64().expect("token"),
+        outcome: done(&step),
+        log: None,
+    };
+    let other = onward("elsewhere");
+    let answer = memory.decide(move |view, now| runs::report_and_go_on(view, &told, &other, now).map(|(decision, _)| decision));
+    assert!(answer.expect("taken")["next"].is_null());
 }

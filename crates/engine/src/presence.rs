@@ -22,16 +22,19 @@ const REMEMBERED_MAX: usize = 10_000;
 
 /// Pool and name to identity and when it was written down.
 type Told = HashMap<(String, String), (Option<String>, Instant)>;
+/// Who is alive is looked up no more often than this.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
 /// What this server has heard of.
 pub(crate) struct Presence {
     since: Instant,
+    alive: Mutex<HashMap<String, (BTreeSet<String>, Instant)>>,
     told: Mutex<Told>,
 }
 
 impl Default for Presence {
     fn default() -> Self {
-        Self { since: Instant::now(), told: Mutex::default() }
+        Self { since: Instant::now(), alive: Mutex::default(), told: Mutex::default() }
     }
 }
 
@@ -58,6 +61,11 @@ impl Engine {
         let (name, identity) = (workers::name_of(&asking.worker), asking.identity.as_deref());
         if self.presence().is_news(&asking.pool, name, identity) {
             self.store().worker_seen(self.project(), &asking.pool, name, identity).await?;
+            let mut alive = self.presence().alive.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            if alive.get(&asking.pool).is_some_and(|(names, _)| !names.contains(name)) {
+                // Somebody new, or somebody who is back.
+                alive.remove(&asking.pool);
+            }
         }
         Ok(())
     }
@@ -74,6 +82,16 @@ impl Engine {
 
     /// Names of a pool's workers that are alive, as far as this server can know.
     pub(crate) async fn alive(&self, pool: &str) -> holdpoint_store::Result<BTreeSet<String>> {
+        let known = || self.presence().alive.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some((names, _)) = known().get(pool).filter(|(_, at)| at.elapsed() < LOOK_AGAIN) {
+            return Ok(names.clone());
+        }
+        let names = self.look_who_is_alive(pool).await?;
+        known().insert(pool.to_owned(), (names.clone(), Instant::now()));
+        Ok(names)
+    }
+
+    async fn look_who_is_alive(&self, pool: &str) -> holdpoint_store::Result<BTreeSet<String>> {
         let now = self.store().now().await?;
         // Just begun: whoever was there before this server may be there still.
         let span = if self.presence().since.elapsed() < GONE { Duration::from_secs(86_400) } else { GONE };

@@ -71,11 +71,7 @@ async fn take_up(engine: &Engine, action: QueuedAction) {
         Ok(None) => return,
         Err(why) => return tracing::warn!(%why, run = action.run, "a watch could not be taken up"),
     };
-    let token = granted.get("token").and_then(Value::as_u64).unwrap_or_default();
-    let run: Run = match serde_json::from_value(granted.get("run").cloned().unwrap_or_default()) {
-        Ok(run) => run,
-        Err(why) => return tracing::error!(%why, "a run that cannot be read"),
-    };
+    let (token, run) = (granted.token, granted.run);
     let engine = engine.clone();
     tokio::spawn(async move {
         let (id, step) = (run.id.to_string(), action.step.clone());

@@ -102,7 +102,10 @@ impl Worker {
             match next {
                 Ok(Some(lease)) => {
                     wait = Duration::from_millis(100);
-                    self.execute(lease, &stop).await;
+                    let mut lease = Some(lease);
+                    while let Some(step) = lease.take() {
+                        lease = self.execute(step, &stop).await;
+                    }
                 }
                 Ok(None) => wait = Duration::from_millis(100),
                 Err(why) => {
@@ -147,7 +150,8 @@ impl Worker {
         }
     }
 
-    async fn execute(&self, lease: Lease, stop: &CancellationToken) {
+    /// Executes a step and tells its outcome; returns the lease of the run's next step, where the answer has one.
+    async fn execute(&self, lease: Lease, stop: &CancellationToken) -> Option<Lease> {
         holdpoint_store::kill::at("act.start", "before");
         let cancel = stop.child_token();
         let (output, pieces) = OutputSink::new(64, &self.config.secrets);
@@ -195,23 +199,30 @@ impl Worker {
         beats.abort();
         if stop.is_cancelled() && !matches!(outcome, Outcome::Done { .. }) {
             // The worker is being stopped: what goes on is adopted by the next one, and nobody is told anything untrue.
-            return;
+            return None;
         }
-        self.tell(&lease, outcome, not_started).await;
+        self.tell(&lease, outcome, not_started, !stop.is_cancelled()).await
     }
 
     /// Tells the outcome until it is heard. A 409 says that somebody else holds the step: nothing more to say.
-    async fn tell(&self, lease: &Lease, outcome: Outcome, not_started: bool) {
+    async fn tell(&self, lease: &Lease, outcome: Outcome, not_started: bool, go_on: bool) -> Option<Lease> {
         let url = format!("{}/v1/worker/attempts/{}/outcome", self.config.server, lease.attempt);
-        let body = json!({"token": lease.token, "outcome": outcome, "not_started": not_started});
+        let body = json!({"token": lease.token, "outcome": outcome, "not_started": not_started, "go_on": go_on});
         let mut wait = Duration::from_millis(100);
         for _ in 0..200 {
             match self.client.post(&url).bearer_auth(&lease.secret).json(&body).send().await {
-                Ok(answer) if answer.status().is_success() => return,
+                Ok(answer) if answer.status().is_success() => match answer.json::<serde_json::Value>().await {
+                    Ok(mut told) => {
+                        return told.get_mut("next").map(serde_json::Value::take).and_then(|next| serde_json::from_value(next).ok());
+                    }
+                    // Told again, the answer is the same.
+                    Err(why) => tracing::warn!(%why, "the server's answer was cut; telling it again"),
+                },
                 Ok(answer) if answer.status().is_client_error() => {
                     let status = answer.status();
                     let body = answer.text().await.unwrap_or_default();
-                    return tracing::warn!(%status, attempt = lease.attempt, body, "the outcome was not taken");
+                    tracing::warn!(%status, attempt = lease.attempt, body, "the outcome was not taken");
+                    return None;
                 }
                 Ok(answer) => tracing::warn!(status = %answer.status(), "the server could not take the outcome; telling it again"),
                 Err(why) => tracing::warn!(%why, "the server does not answer; telling it again"),
@@ -219,6 +230,7 @@ impl Worker {
             tokio::time::sleep(wait).await;
             wait = (wait * 2).min(Duration::from_secs(3));
         }
+        None
     }
 }
 

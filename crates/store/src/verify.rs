@@ -279,7 +279,7 @@ fn fold(before: Option<&Card>, fact: &StoredFact) -> Result<Card> {
     let key = fact.stream().ok_or_else(|| StoreError::Broken(format!("no document is of stream {}", fact.envelope.stream)))?;
     let read =
         Fact::read(&fact.envelope.fact_type, fact.envelope.v, fact.body.clone()).map_err(|why| StoreError::Broken(why.to_string()))?;
-    let card = project_card(&key, before, &read, instant(fact.envelope.at.0)?)?;
+    let card = project_card(&key, before, &[&read], instant(fact.envelope.at.0)?)?;
     Ok(Card { position: fact.envelope.position, hash: fact.hash, ..card })
 }
 

@@ -6,8 +6,7 @@ use holdpoint_tests::{Organisation, Program, Release, SOON, World};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-const RULES: &str =
-    "    gates:\n      previous: false\n      vulnerabilities: {max: {critical: 0, high: 0}, max-age: 7d}\n      approvals: [{role: release-manager, count: 1}]\n";
+const RULES: &str = "    gates:\n      previous: false\n      vulnerabilities: {max: {critical: 0, high: 0}, max-age: 7d}\n      approvals: [{role: release-manager, count: 1}]\n";
 
 fn judged() -> World {
     World::with(Organisation { production: RULES.to_owned(), ..Organisation::open() })
@@ -174,9 +173,8 @@ fn refuses_what_is_missing_old_or_no_list() {
     put(b"{}").refused("EVD-004");
     put(br#"{"bomFormat": "CycloneDX", "specVersion": "1.6", "components": [{"name": "a"}]}"#).refused("EVD-004");
     put("[".repeat(100_000).as_bytes()).refused("EVD-004");
-    let deliver = |who: &str, bytes: &[u8]| {
-        world.api(who).upload("POST", "/v1/advisories?whole=true", "application/octet-stream", bytes.to_vec())
-    };
+    let deliver =
+        |who: &str, bytes: &[u8]| world.api(who).upload("POST", "/v1/advisories?whole=true", "application/octet-stream", bytes.to_vec());
     deliver("robot", b"no advisory").refused("VULN-006");
     deliver("robot", b"PK\x03\x04").refused("VULN-006");
     assert_eq!(deliver("linus", &advisory("GHSA-1", "a", HIGH)).status, 403);

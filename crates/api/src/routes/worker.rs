@@ -164,6 +164,9 @@ pub struct Told {
     /// Proof that nothing was begun.
     #[serde(default)]
     not_started: bool,
+    /// The worker would go on with the run's next step: the answer's `next` is its lease, where it may be leased now.
+    #[serde(default)]
+    go_on: bool,
 }
 
 /// Tells what became of the attempt. Told twice, it counts once.
@@ -174,10 +177,16 @@ pub async fn outcome(
     Strict { value, .. }: Strict<Told>,
 ) -> Answer<Json<Value>> {
     let log = keep_log(&api, &attempt.attempt).await?;
-    let answer = api.engine().outcome(&attempt, value.token, value.outcome, value.not_started, log).await?;
+    let taken = api.engine().outcome(&attempt, value.token, value.outcome, value.not_started, log, value.go_on).await?;
     if log.is_some() {
         // The blob has it; a file that stays is only space.
         let _it_is_only_space = tokio::fs::remove_file(api.log_file(&attempt.attempt)).await;
+    }
+    let mut answer = taken.answer;
+    if let Some(answer) = answer.as_object_mut() {
+        // What the transaction granted is told as a whole lease, with its secret.
+        answer.remove("next");
+        answer.extend(taken.next.map(|lease| ("next".to_owned(), json!(lease))));
     }
     Ok(Json(answer))
 }

@@ -267,34 +267,37 @@ pub struct Projected {
     pub label: Option<String>,
 }
 
-/// Folds one fact into the state of its stream: the only way in which documents come to be.
-pub fn project(kind: Kind, state: Option<&Value>, fact: &Fact, at: Timestamp) -> Result<Projected, FactError> {
+/// Folds facts of one stream and one instant into its state: the only way in which documents come to be.
+pub fn project(kind: Kind, state: Option<&Value>, facts: &[&Fact], at: Timestamp) -> Result<Projected, FactError> {
     match kind {
-        Kind::Person => fold::<Person>(state, fact, at),
-        Kind::Service => fold::<Service>(state, fact, at),
-        Kind::Environment => fold::<Environment>(state, fact, at),
-        Kind::Pipeline => fold::<Pipeline>(state, fact, at),
-        Kind::Window => fold::<Window>(state, fact, at),
-        Kind::Freeze => fold::<Freeze>(state, fact, at),
-        Kind::Release => fold::<Release>(state, fact, at),
-        Kind::Run => fold::<Run>(state, fact, at),
-        Kind::Slot => fold::<Slot>(state, fact, at),
-        Kind::Subject => fold::<Subject>(state, fact, at),
-        Kind::Waiver => fold::<Waiver>(state, fact, at),
-        Kind::Advisories => fold::<Advisories>(state, fact, at),
+        Kind::Person => fold::<Person>(state, facts, at),
+        Kind::Service => fold::<Service>(state, facts, at),
+        Kind::Environment => fold::<Environment>(state, facts, at),
+        Kind::Pipeline => fold::<Pipeline>(state, facts, at),
+        Kind::Window => fold::<Window>(state, facts, at),
+        Kind::Freeze => fold::<Freeze>(state, facts, at),
+        Kind::Release => fold::<Release>(state, facts, at),
+        Kind::Run => fold::<Run>(state, facts, at),
+        Kind::Slot => fold::<Slot>(state, facts, at),
+        Kind::Subject => fold::<Subject>(state, facts, at),
+        Kind::Waiver => fold::<Waiver>(state, facts, at),
+        Kind::Advisories => fold::<Advisories>(state, facts, at),
     }
 }
 
-fn fold<T: Noun>(state: Option<&Value>, fact: &Fact, at: Timestamp) -> Result<Projected, FactError> {
+fn fold<T: Noun>(state: Option<&Value>, facts: &[&Fact], at: Timestamp) -> Result<Projected, FactError> {
     let shape = |why: serde_json::Error| FactError::Shape { name: T::KIND.name().to_owned(), v: Fact::V, why: why.to_string() };
-    let noun = match state {
-        None => T::open(fact, at).ok_or_else(|| UnknownFact { fact: "of another kind", kind: T::KIND.name() })?,
-        Some(state) => {
-            let mut noun = T::deserialize(state).map_err(shape)?;
-            noun.apply(fact, at);
-            noun
-        }
+    let (mut noun, rest) = match (state, facts) {
+        (Some(state), facts) => (T::deserialize(state).map_err(shape)?, facts),
+        (None, [first, rest @ ..]) => match T::open(first, at) {
+            Some(noun) => (noun, rest),
+            None => return Err(UnknownFact { fact: "of another kind", kind: T::KIND.name() }.into()),
+        },
+        (None, []) => return Err(UnknownFact { fact: "none", kind: T::KIND.name() }.into()),
     };
+    for fact in rest {
+        noun.apply(fact, at);
+    }
     let (service, environment, label) = noun.index();
     Ok(Projected { state: serde_json::to_value(&noun).map_err(shape)?, live: noun.live(), service, environment, label })
 }

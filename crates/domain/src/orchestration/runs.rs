@@ -3,7 +3,7 @@
 use super::{plan, progress, releases, workers};
 use crate::gate::Light;
 use crate::gates;
-use crate::kernel::{Action, ActionChange, Decision, Kind, Note, Refusal, RunId, Salt, Span, Stop, Timestamp, View};
+use crate::kernel::{Action, ActionChange, Decision, Kind, Note, Noun, Refusal, RunId, Salt, Span, Stop, Timestamp, View};
 use crate::nouns::{Cause, Fact, Outcome, Promotion, Purpose, Release, ReleaseState, Run, RunState, Slot, StepSpec, StepState};
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -76,7 +76,8 @@ pub struct LeaseStep {
     pub worker: String,
     /// Names of the pool's workers that were heard of lately.
     pub alive: BTreeSet<String>,
-    pub until: Timestamp,
+    /// How long the lease holds.
+    pub length: Span,
 }
 
 /// How a leased attempt is to be taken up.
@@ -93,7 +94,11 @@ pub enum Mode {
 
 /// Grants a lease, in the transaction that asks the gates at the door.
 pub fn lease(view: &View, ask: &LeaseStep, now: Timestamp) -> Result<Decision, Stop> {
-    let run: Run = get(view, &ask.run)?;
+    grant(view, &get(view, &ask.run)?, ask, now)
+}
+
+/// The same for a run that is at hand.
+pub fn grant(view: &View, run: &Run, ask: &LeaseStep, now: Timestamp) -> Result<Decision, Stop> {
     let gone = || Refusal::new("ORC-004", format!("step {} of {} is not to be leased now", ask.step, ask.run), "ask for other work");
     let Some(step) = run.current().filter(|step| step.id == ask.step) else { return Err(gone().into()) };
     let mode = match step.state {
@@ -107,25 +112,25 @@ pub fn lease(view: &View, ask: &LeaseStep, now: Timestamp) -> Result<Decision, S
     if run.state == RunState::Held && run.cause.as_ref().is_some_and(|cause| !waits(cause)) {
         return Err(gone().into());
     }
-    if workers::turn(&run, step, &ask.worker, &ask.alive) != workers::Turn::Yours {
+    if workers::turn(run, step, &ask.worker, &ask.alive) != workers::Turn::Yours {
         return Err(gone().into());
     }
     // What was begun is observed to its end whatever the gates say; a rollback never asks.
     let asks = step.forward && run.purpose == Purpose::Deploy && mode == Mode::Start;
-    if asks && let Some(held) = door(view, &run, now)? {
-        return Ok(held_at_door(&run, ask, held, now));
+    if asks && let Some(held) = door(view, run, now)? {
+        return Ok(held_at_door(run, ask, held, now));
     }
     let attempt = match step.attempts.last().filter(|_| mode != Mode::Start) {
         Some(last) => last.id.clone(),
         None => format!("att_{}_{}_{}", run.id.as_str().trim_start_matches(RunId::PREFIX), step.id, step.attempts.len() + 1),
     };
     let token = run.position + 1;
-    let mut decision =
-        Decision { answer: json!({"attempt": attempt, "token": token, "mode": mode, "run": run, "step": step.id}), ..Decision::default() };
+    let until = now.checked_add(ask.length.signed()).unwrap_or(now);
+    let mut decision = Decision { answer: granted(&run.id, &step.id, &attempt, token, mode), ..Decision::default() };
     decision.fact(
         Kind::Run,
         ask.run.as_str(),
-        Fact::StepLeased { step: ask.step.clone(), attempt: attempt.clone(), worker: ask.worker.clone(), until: ask.until },
+        Fact::StepLeased { step: ask.step.clone(), attempt: attempt.clone(), worker: ask.worker.clone(), until },
     );
     decision.actions.push(ActionChange::Lease {
         run: ask.run.clone(),
@@ -133,9 +138,13 @@ pub fn lease(view: &View, ask: &LeaseStep, now: Timestamp) -> Result<Decision, S
         attempt,
         token,
         worker: ask.worker.clone(),
-        until: ask.until,
+        until,
     });
     Ok(decision)
+}
+
+fn granted(run: &RunId, step: &str, attempt: &str, token: u64, mode: Mode) -> serde_json::Value {
+    json!({"run": run, "step": step, "attempt": attempt, "token": token, "mode": mode})
 }
 
 /// The gates at the door: `Some` where they hold the run.
@@ -216,6 +225,59 @@ pub fn report(view: &View, told: &Report, now: Timestamp) -> Result<Decision, St
     let mut decision = progress::after(view, &run, fact, now)?;
     decision.pins.extend(told.log);
     Ok(decision)
+}
+
+/// Takes an outcome in and, in the same transaction, grants the worker that tells it the run's next step: one commit for
+/// both. The gates at the door are asked as ever; where they hold, or the next step is for others, it waits in the queue.
+/// `next` in the answer is the lease. Told again, it names the same lease, as long as nothing is told of that.
+/// The run is as it was before that lease.
+pub fn report_and_go_on(view: &View, told: &Report, onward: &Onward, now: Timestamp) -> Result<(Decision, Run), Stop> {
+    let mut decision = report(view, told, now)?;
+    let mut run: Run = get(view, &told.run)?;
+    if decision.facts.is_empty() {
+        if let Some(lease) = still_held(&run, onward) {
+            decision.answer["next"] = lease;
+        }
+        return Ok((decision, run));
+    }
+    // What was written of others than the run may have changed what the door asks.
+    let alone = decision.facts.iter().all(|new| new.stream.kind == Kind::Run);
+    let queued = match decision.actions.last() {
+        Some(ActionChange::Enqueue(queued)) if alone && queued.pool == onward.pool && queued.not_before.is_none() => queued.clone(),
+        _ => return Ok((decision, run)),
+    };
+    for new in &decision.facts {
+        run.apply(&new.fact, now);
+    }
+    let ask =
+        LeaseStep { run: queued.run, step: queued.step, worker: onward.worker.clone(), alive: onward.alive.clone(), length: onward.length };
+    match grant(view, &run, &ask, now) {
+        Ok(lease) if lease.answer.get("held").is_none() => {
+            decision.answer["next"] = lease.answer;
+            decision.facts.extend(lease.facts);
+            decision.actions.extend(lease.actions);
+        }
+        Ok(_) | Err(Stop::Refused(_)) => {}
+        Err(other) => return Err(other),
+    }
+    Ok((decision, run))
+}
+
+/// Who tells an outcome and would go on.
+#[derive(Debug, Clone)]
+pub struct Onward {
+    pub pool: String,
+    pub worker: String,
+    pub alive: BTreeSet<String>,
+    pub length: Span,
+}
+
+/// The lease that went out with an answer that was perhaps not heard.
+fn still_held(run: &Run, onward: &Onward) -> Option<serde_json::Value> {
+    let step = run.current()?;
+    let last = step.attempts.last().filter(|last| step.state == StepState::Leased && last.worker == onward.worker)?;
+    let first = step.attempts.iter().filter(|one| one.id == last.id).count() == 1;
+    (first && last.outcome.is_none()).then(|| granted(&run.id, &step.id, &last.id, last.token, Mode::Start))
 }
 
 /// How a lease is lost: its time ran out, or its worker was started again and says so.

@@ -69,7 +69,7 @@ impl Memory {
             assert!(size <= 16 << 10, "{name} has {size} bytes");
             let read = Fact::read(&name, v, body).expect("what is written can be read");
             assert_eq!(read, new.fact, "{name} changes on its way");
-            let next = project(new.stream.kind, old.as_ref().map(|doc| &doc.state), &new.fact, self.now).expect("a fact of this stream");
+            let next = project(new.stream.kind, old.as_ref().map(|doc| &doc.state), &[&new.fact], self.now).expect("a fact of this stream");
             let position = old.map_or(0, |doc| doc.position) + 1;
             self.docs.insert(new.stream.clone(), (Doc { key: new.stream.clone(), position, state: next.state }, next.live));
             self.facts.push((new.stream, new.fact));
