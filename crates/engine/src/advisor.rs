@@ -159,7 +159,8 @@ async fn learn(engine: &Engine, memory: &mut Memory, known: &Advisories) -> Resu
     let mut all = memory.through == 0 || memory.through < known.judged;
     let mut arrived = Vec::new();
     let first = known.deliveries.first().map_or(0, |delivery| delivery.number);
-    for delivery in known.deliveries.iter().filter(|delivery| delivery.number > memory.through) {
+    let through = memory.through;
+    for delivery in known.deliveries.iter().filter(|delivery| delivery.number > through) {
         let missing = || EvidenceError::Unreadable(format!("the delivery {} is not in the store", delivery.source));
         let bytes = engine.store().blob_get(&delivery.source).await?.ok_or_else(missing)?;
         let refused = |why: DeliveryError| EvidenceError::Unreadable(why.to_string());

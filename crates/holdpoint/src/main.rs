@@ -112,17 +112,15 @@ enum Command {
     /// Whether those who use a contract can live with its next version.
     #[command(subcommand)]
     Compat(commands::compat::Compat),
-<<<<<<< HEAD
     /// Migrations of a database.
     #[command(subcommand)]
     Migration(commands::migration::Migration),
-=======
     /// Software bills of materials: written from lock files, validated.
+    #[command(subcommand)]
     Sbom(commands::sbom::Sbom),
     /// What is wrong in what we ship.
     #[command(subcommand)]
     Scan(commands::scan::Scan),
->>>>>>> main
     /// What a refusal code means and what unblocks it.
     Explain(commands::explain::Explain),
     /// The JSON Schema of an output or of a file.

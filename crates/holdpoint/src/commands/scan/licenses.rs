@@ -25,7 +25,7 @@ impl Licenses {
     pub fn run(self, out: &Out) -> Ended {
         let policy = Policy::read(&read(&self.policy)?).map_err(|why| BadInput(format!("{}: {why}", self.policy.display())))?;
         let now = super::moment(self.now.as_deref())?;
-        let today = now.to_zoned(jiff::tz::TimeZone::UTC).date().to_string();
+        let today = jiff::tz::TimeZone::UTC.to_datetime(now).date().to_string();
         let inventory = sbom::load(&self.path)?;
         let judged = policy::judge(&policy, &inventory.components, &today);
         let clean = judged.clean();
