@@ -4,7 +4,7 @@
 use holdpoint_testkit::{Browser, eventually, needs};
 use holdpoint_tests::{Organisation, Program, Release, SOON, World};
 use serde_json::{Value, json};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 const RULES: &str = "    gates:\n      previous: false\n      vulnerabilities: {max: {critical: 0, high: 0}, max-age: 7d}\n      approvals: [{role: release-manager, count: 1}]\n";
 
