@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 /// Mutating routes, and the roles that may pass the door with a body that says nothing useful. A new route without a row
 /// fails the test.
-const ROWS: [(&str, &[&str]); 29] = [
+const ROWS: [(&str, &[&str]); 30] = [
     ("DELETE /v1/freezes/{id}", &["admin", "release-manager", "operator"]),
     ("DELETE /v1/releases/{id}/approvals/mine", &["anybody"]),
     ("DELETE /v1/session", &["anybody"]),
@@ -35,6 +35,7 @@ const ROWS: [(&str, &[&str]); 29] = [
     ("POST /v1/setup", &["anybody"]),
     ("POST /v1/tokens", &["anybody"]),
     ("POST /v1/worker/lease", &["a pool's key"]),
+    ("POST /v1/worker/reclaim", &["a pool's key"]),
     ("POST /v1/worker/attempts", &["an attempt's secret"]),
     ("PUT /v1/blobs/{digest}", &["developer", "release-manager", "admin", "ci"]),
 ];

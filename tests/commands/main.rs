@@ -5,5 +5,6 @@ mod compat_avro;
 mod compat_openapi;
 mod compat_protobuf;
 mod migration;
+mod sbom;
 mod scan;
 mod test_import;

@@ -1,7 +1,7 @@
 //! F01: the process ends by SIGKILL before and after every named durable step, and the story goes on to its end.
 
 use crate::stage::{Base, Dies, Point, Stage};
-use crate::story::{REQUESTS, STEPS, Story, points};
+use crate::story::{CHORES, REQUESTS, STEPS, Story, points};
 use holdpoint_testkit::command_line::CommandLine;
 
 /// Tells a story in which somebody dies at all of `points`, and asserts that they did.
@@ -45,7 +45,7 @@ fn kill_points_are_all_in_the_story() {
     let folder = holdpoint_testkit::process::folder();
     let told = CommandLine::new(folder.path()).run(["kill-points"]).code(0);
     let mut named: Vec<&str> = told.stdout.lines().collect();
-    let mut ours: Vec<&str> = REQUESTS.iter().chain(&STEPS).copied().collect();
+    let mut ours: Vec<&str> = REQUESTS.iter().chain(&CHORES).chain(&STEPS).copied().collect();
     named.sort_unstable();
     ours.sort_unstable();
     assert_eq!(named, ours, "a name of the engine that no story comes to, or the other way round");
@@ -57,6 +57,7 @@ fn kill_points_story_without_a_death() {
     let visited = stage.visited();
     let missing: Vec<String> = REQUESTS
         .iter()
+        .chain(&CHORES)
         .chain(&STEPS)
         .flat_map(|name| points(name))
         .map(|point| format!("{}:{}", point.name, point.when))
@@ -69,6 +70,11 @@ fn kill_points_story_without_a_death() {
 #[test]
 fn kill_points_of_requests() {
     story(Base::Sqlite, Dies::Both, all(&REQUESTS));
+}
+
+#[test]
+fn kill_points_of_chores() {
+    story(Base::Sqlite, Dies::Both, all(&CHORES));
 }
 
 #[test]
@@ -88,7 +94,7 @@ fn kill_points_one_by_one() {
             continue;
         }
         for dies in [Dies::Server, Dies::Worker, Dies::Both] {
-            for name in REQUESTS.iter().chain(&STEPS) {
+            for name in REQUESTS.iter().chain(&CHORES).chain(&STEPS) {
                 stories.extend(points(name).into_iter().map(|point| (base, dies, vec![point])));
             }
         }

@@ -5,6 +5,7 @@
 mod databases;
 mod kill_points;
 mod proxies;
+mod several;
 mod soak;
 mod stage;
 mod story;

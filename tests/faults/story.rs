@@ -27,6 +27,8 @@ pub const REQUESTS: [&str; 13] = [
     "run.resolve",
     "checkpoint",
 ];
+/// What the server does by itself, and what a story tells only where somebody is to die in it, or where nobody is.
+pub const CHORES: [&str; 6] = ["release.supersede", "release.withdraw", "gate.report", "run.overdue", "lease.lost", "worker.missing"];
 pub const STEPS: [&str; 5] = ["step.lease", "act.start", "act.finish", "step.report", "watch.judge"];
 
 /// A name's points: a worker passes the beginning of an act once, and its end once.
@@ -57,21 +59,40 @@ struct Made {
 impl Story {
     /// Tells the whole story on this stage.
     pub fn tell(stage: Stage) -> Stage {
+        let planned: Vec<String> = stage.left().into_iter().map(|point| point.name).collect();
+        let told = |name: &str| planned.is_empty() || planned.iter().any(|one| one == name);
         let mut story = Self::begin(stage);
         story.stage.let_loose();
+        let older = told("release.supersede").then(|| story.uploaded("0.9.0"));
         let first = story.built("1.0.0");
         story.enter_test(&first, "1.0.0");
         story.stage.arm(&["approval.vote"]);
         story.approve(&first);
         story.frozen(&first);
         story.stage.arm(&["step.lease", "act.start", "act.finish", "step.report", "checkpoint"]);
+        story.stage.arm(&["release.supersede"]);
         story.enter_production(&first, "1.0.0");
+        if let Some(older) = older {
+            story.superseded(&older);
+        }
+        if told("release.withdraw") {
+            story.withdrawn();
+        }
+        if told("gate.report") {
+            story.reported(&first);
+        }
         let second = story.uploaded("2.0.0");
         story.enter_test(&second, "2.0.0");
         story.approve(&second);
         story.stage.arm(&["watch.judge"]);
         let run = story.enter_production(&second, "2.0.0");
         story.back(&run);
+        if told("run.overdue") {
+            story.undecided();
+        }
+        if told("lease.lost") || told("worker.missing") {
+            story.gone_worker();
+        }
         story.unknown_step();
         story.end()
     }
@@ -144,14 +165,23 @@ impl Story {
     }
 
     fn uploaded(&mut self, version: &str) -> Made {
+        self.uploaded_with(version, json!([]))
+    }
+
+    fn uploaded_with(&mut self, version: &str, triggers: Value) -> Made {
         let bytes = Program::new(version).bytes();
         let (_, digest) = upload(&mut self.stage, &self.ada, &bytes);
-        self.release(version, &digest)
+        self.release_with(version, &digest, triggers)
     }
 
     fn release(&mut self, version: &str, digest: &str) -> Made {
+        self.release_with(version, digest, json!([]))
+    }
+
+    fn release_with(&mut self, version: &str, digest: &str, triggers: Value) -> Made {
         self.stage.arm(&["release.create"]);
-        let body = json!({"service": "web", "version": version, "components": {"app": digest}, "config": {"colour": "red"}});
+        let body =
+            json!({"service": "web", "version": version, "components": {"app": digest}, "config": {"colour": "red"}, "triggers": triggers});
         let made = self.stage.ask(&self.ada, "POST", "/v1/releases", &body).ok();
         let id = made["release"].as_str().expect("a release").to_owned();
         let manifest = made["manifest_digest"].as_str().expect("a digest").to_owned();
@@ -230,6 +260,85 @@ impl Story {
         assert_eq!(back["result"], "succeeded", "{back:#}");
         let serves = Client::new(&self.stage.proxy().url("web.app")).get("/work").ok();
         assert_eq!(serves["worked"], "1.0.0");
+    }
+
+    /// An older release that nobody wants any more is closed by the server itself.
+    fn superseded(&mut self, older: &Made) {
+        let path = format!("/v1/releases/{}", older.id);
+        self.stage.until("it is superseded", &self.ada, &path, |release| (release["closure"] == "superseded").then_some(()));
+    }
+
+    fn withdrawn(&mut self) {
+        let made = self.uploaded("1.9.0");
+        self.stage.arm(&["release.withdraw"]);
+        self.stage.ask(&self.grace, "POST", &format!("/v1/releases/{}/withdraw", made.id), &json!({"reason": "a mistake"})).ok();
+    }
+
+    /// Another tool says what it deployed.
+    fn reported(&mut self, made: &Made) {
+        self.stage.arm(&["gate.report"]);
+        let body = json!({"service": "web", "environment": "lab", "digest": made.digest, "result": "succeeded"});
+        self.stage.ask(&self.robot, "POST", "/v1/deployments/report", &body).ok();
+    }
+
+    /// A trigger holds a run, its decider lets the deadline pass, and the default happens.
+    fn undecided(&mut self) {
+        let trigger = json!({"metric": "requests", "window": "1s", "test": "below", "threshold": 1e9, "action": "hold",
+            "decider": "release-manager", "deadline": "1s", "default": "rollback"});
+        let made = self.uploaded_with("2.5.0", json!([trigger]));
+        self.enter_test(&made, "2.5.0");
+        self.approve(&made);
+        self.stage.arm(&["run.overdue"]);
+        self.promote(&made, "production");
+        let id = self.run_of(&made, "production");
+        let run = self.ended(&id);
+        assert_eq!((run["result"].as_str(), run["cause"]["code"].as_str()), (Some("rolled-back"), Some("RBK-011")), "{run:#}");
+    }
+
+    /// A worker of a pool of its own, by hand: it is silent until its lease is lost, comes back, starts what it should, and
+    /// is never heard of again.
+    fn gone_worker(&mut self) {
+        let root = self.stage.root.anonymous();
+        let root = std::mem::replace(&mut self.stage.root, root);
+        let made = self.stage.ask(&root, "POST", "/v1/pools/lab/keys", &json!({}));
+        self.stage.root = root;
+        let key = made.ok()["key"].as_str().expect("a key").to_owned();
+        let pool = self.stage.server.client().with_token(&key);
+        let (_, digest) = upload(&mut self.stage, &self.ada, &Program::new("1.0.0").bytes());
+        let body = json!({"service": "bench", "version": "1.0.0", "components": {"app": digest}});
+        let made = self.stage.ask(&self.ada, "POST", "/v1/releases", &body).ok();
+        let release = made["release"].as_str().expect("a release").to_owned();
+        self.stage.ask(&self.grace, "POST", &format!("/v1/releases/{release}/promotions"), &json!({"environment": "lab"})).ok();
+        let path = format!("/v1/runs?release={release}&environment=lab");
+        let id = self.stage.until("a run is opened", &self.ada, &path, |found| found["runs"][0]["id"].as_str().map(str::to_owned));
+        self.leased_by_hand(&pool);
+        self.stage.arm(&["lease.lost"]);
+        let path = format!("/v1/runs/{id}");
+        self.stage.until("its lease is lost", &self.ada, &path, |run| (run["steps"][0]["state"] == "indeterminate").then_some(()));
+        let lease = self.leased_by_hand(&pool);
+        let text = |name: &str| lease[name].as_str().unwrap_or_else(|| panic!("no {name}: {lease}")).to_owned();
+        let hand = self.stage.server.client().with_token(&text("secret"));
+        let instances =
+            json!([{"name": format!("{}.0", text("attempt")), "address": "127.0.0.1:9", "pid": 1, "start_time": 1, "digest": digest}]);
+        let told = json!({"token": lease["token"], "outcome": {"outcome": "done", "outputs": {"instances": instances}}});
+        self.stage.ask(&hand, "POST", &format!("/v1/worker/attempts/{}/outcome", text("attempt")), &told).ok();
+        self.stage.arm(&["worker.missing"]);
+        self.stage.until("its worker is missed", &self.ada, &path, |run| (run["cause"]["code"] == "ORC-014").then_some(()));
+        let body = json!({"step": "verify", "outcome": "done", "reason": "it is gone for good"});
+        self.stage.ask(&self.grace, "POST", &format!("/v1/runs/{id}/resolve"), &body).ok();
+        let run = self.ended(&id);
+        assert_eq!(run["result"], "succeeded", "{run:#}");
+    }
+
+    fn leased_by_hand(&mut self, pool: &Client) -> Value {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let answer = self.stage.ask(pool, "POST", "/v1/worker/lease", &json!({"pool": "lab", "worker": "hand/0", "wait_ms": 1000}));
+            if answer.status == 200 {
+                return answer.value();
+            }
+            assert!(Instant::now() < until, "nothing to do: {} {}", answer.status, answer.text());
+        }
     }
 
     /// A step without a probe is interrupted: nobody knows, a person says.
@@ -437,6 +546,22 @@ production: true
 zone: Europe/Berlin
 order: 2
 traffic: {{proxy: "{admin}", token-file: "{token}"}}
+---
+environment: lab
+order: 3
+pool: lab
+---
+service: bench
+pipeline: bench
+components:
+  app:
+    run: [python3, -I, -S, "${{artifact}}", "${{port}}"]
+    health: {{path: /healthz, version: version}}
+---
+pipeline: bench
+stages:
+  - environment: lab
+    gates: {{previous: false}}
 ---
 service: web
 owner: team-web

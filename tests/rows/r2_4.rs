@@ -1,5 +1,7 @@
 //! 2.4 Security scanning (first depth): SARIF of a required tool within a budget; a missing result shuts.
 
+mod components;
+
 use holdpoint_testkit::{Browser, needs};
 use holdpoint_tests::{Organisation, Program, Release, World, sarif};
 

@@ -126,6 +126,19 @@ impl Histogram {
         self.counts.iter().fold(0, |sum, count| sum.saturating_add(*count))
     }
 
+    /// The same durations, each shorter by `less_us` and then divided by `factor` (at least 1), to the lower end of their
+    /// buckets: what is left of them when so much is put up with.
+    pub fn sooner(&self, less_us: u64, factor: f64) -> Histogram {
+        let mut sooner = Histogram::new(self.bounds_us.clone());
+        for (bucket, count) in self.counts.iter().enumerate() {
+            let from = bucket.checked_sub(1).map_or(0, |before| self.bounds_us.bounds_us[before]);
+            let left = from.saturating_sub(less_us) as f64 / factor.max(1.0);
+            let place = &mut sooner.counts[self.bounds_us.bucket(left as u64)];
+            *place = place.saturating_add(*count);
+        }
+        sooner
+    }
+
     /// Adds the counts of another histogram of the same bounds.
     pub fn merge(&mut self, other: &Histogram) -> Result<(), HistogramError> {
         self.comparable(other)?;
@@ -228,5 +241,17 @@ mod tests {
         assert_eq!(later.merge(&other), Err(HistogramError::Different));
         assert!(Histogram::from_counts(LatencyBounds::standard(), vec![1]).is_err());
         assert!(serde_json::from_str::<LatencyBounds>("[3,2]").is_err());
+    }
+
+    #[test]
+    fn what_is_put_up_with_of_later_answers_does_not_count_and_a_tenth_of_a_second_does() {
+        let mut canary = Histogram::new(LatencyBounds::standard());
+        [800, 3_000, 6_000, 100_000].into_iter().for_each(|us| canary.record(us));
+        let canary = canary.sooner(5_000, 1.25);
+        assert_eq!(canary.total(), 4);
+        // (100 - 5) / 1.25 = 76 ms, to the width of a bucket.
+        let slow = canary.bounds().bucket(70_000);
+        assert_eq!((canary.exceedances(slow), canary.exceedances(canary.bounds().bucket(1_000))), (1, 1));
+        assert_eq!(canary.sooner(0, 0.5), canary, "nothing is made later");
     }
 }

@@ -1,6 +1,8 @@
 //! The table of contents: every route, by room.
 
-use crate::routes::{account, audit, blobs, board, build, environments, events, governance, health, releases, runs, validation, worker};
+use crate::routes::{
+    account, audit, blobs, board, build, environments, events, governance, health, releases, runs, scanning, validation, worker,
+};
 use crate::state::Api;
 use crate::{Settings, guard, page};
 use utoipa::openapi::{Info, OpenApi, OpenApiBuilder};
@@ -29,6 +31,10 @@ fn all() -> OpenApiRouter<Api> {
         .routes(routes!(validation::add, validation::list))
         .routes(routes!(validation::show))
         .routes(routes!(validation::revoke))
+        .routes(routes!(scanning::deliver, scanning::deliveries))
+        .routes(routes!(scanning::grant, scanning::waivers))
+        .routes(routes!(scanning::withdraw))
+        .routes(routes!(scanning::weaknesses))
         // orchestration: releases and runs
         .routes(routes!(board::board))
         .routes(routes!(releases::create, releases::list))
@@ -65,6 +71,7 @@ fn all() -> OpenApiRouter<Api> {
         .routes(routes!(blobs::put, blobs::get))
         .routes(routes!(events::events))
         .routes(routes!(worker::lease))
+        .routes(routes!(worker::reclaim))
         .routes(routes!(worker::heartbeat))
         .routes(routes!(worker::output))
         .routes(routes!(worker::outcome))

@@ -13,7 +13,7 @@ pub fn about<'a>(question: &'a Question, subject: &Digest) -> impl Iterator<Item
     question.subjects.get(subject).into_iter().flat_map(|subject| subject.standing()).filter(move |item| match &item.summary {
         Summary::Tests { environment, .. } => environment.as_deref() != Some(here.as_str()),
         Summary::Deployment { .. } | Summary::Canary { .. } => false,
-        Summary::Provenance { .. } | Summary::Scan { .. } => true,
+        Summary::Provenance { .. } | Summary::Scan { .. } | Summary::Components { .. } | Summary::Vulnerabilities { .. } => true,
     })
 }
 
@@ -36,6 +36,7 @@ pub fn root(question: &Question) -> Digest {
             Summary::Provenance { .. } => rules.provenance,
             Summary::Tests { suite, .. } => rules.tests.as_ref().is_some_and(|rule| rule.suites.contains(suite)),
             Summary::Scan { tool, .. } => rules.scan.as_ref().is_some_and(|rule| rule.tools.contains(tool)),
+            Summary::Components { .. } | Summary::Vulnerabilities { .. } => rules.vulnerabilities.is_some(),
             Summary::Deployment { .. } | Summary::Canary { .. } => false,
         })
         .map(|(subject, item)| format!("{subject} {}\n", item.envelope))

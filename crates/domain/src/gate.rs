@@ -4,7 +4,7 @@
 //! explainable (the unmet atoms are named, with what would unblock each).
 
 use crate::kernel::{PersonId, Timestamp};
-use crate::nouns::{Environment, Freeze, Person, Pipeline, Release, Run, Service, Slot, Stage, Subject, Window};
+use crate::nouns::{Advisories, Environment, Freeze, Person, Pipeline, Release, Run, Service, Slot, Stage, Subject, Waiver, Window};
 use holdpoint_seal::digest::Digest;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -114,8 +114,12 @@ pub struct Question {
     pub people: BTreeMap<PersonId, Person>,
     pub freezes: Vec<Freeze>,
     pub windows: Vec<Window>,
+    pub waivers: Vec<Waiver>,
+    pub advisories: Option<Advisories>,
     /// The run at whose door the question is asked; none before a run is opened.
     pub run: Option<Run>,
+    /// `now` may be wrong: nothing that depends on it is open.
+    pub clock_doubtful: bool,
 }
 
 /// A gate: a question with a name. One file in its room and one line in [`crate::gates::GATES`].

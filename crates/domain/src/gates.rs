@@ -1,8 +1,8 @@
 //! The visible list of gates, and how all of them are asked at once.
 
-use crate::gate::{Gate, GateAnswer, Light, Question, Report};
+use crate::gate::{Atom, Condition, Gate, GateAnswer, Light, Question, Report};
 use crate::kernel::{DocKey, Kind, Need, PersonId, Refusal, Stop, Timestamp, View};
-use crate::nouns::{Environment, Freeze, Person, Pipeline, Release, Run, Service, Slot, Subject, Summary, Window};
+use crate::nouns::{Advisories, Environment, Freeze, Person, Pipeline, Release, Run, Service, Slot, Subject, Summary, Waiver, Window};
 use crate::{build, governance, orchestration, planning, validation};
 use holdpoint_seal::digest::Digest;
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,6 +13,7 @@ pub const GATES: &[Gate] = &[
     orchestration::definition::GATE,
     build::provenance::GATE,
     build::scan::GATE,
+    build::vulnerabilities::GATE,
     validation::results::GATE,
     orchestration::previous::GATE,
     governance::approvals::GATE,
@@ -20,6 +21,9 @@ pub const GATES: &[Gate] = &[
     planning::windows::GATE,
     orchestration::slot::GATE,
 ];
+
+/// Gates whose answer depends on what time it is: windows, freezes, and evidence with a maximum age.
+const TIMED: [&str; 5] = ["window", "freeze", "tests", "scan", "vulnerabilities"];
 
 /// Loads what the gates of a release in an environment look at.
 pub fn question(view: &View, release: &str, environment: &str, run: Option<&str>, now: Timestamp) -> Result<Question, Stop> {
@@ -74,18 +78,56 @@ pub fn question(view: &View, release: &str, environment: &str, run: Option<&str>
         }
     }
     let ids: Vec<String> = ids.into_iter().map(String::from).collect();
+    // Only where the stage asks for them: other stages' transactions need not lock these.
+    let asks = stage.gates.vulnerabilities.is_some();
     let mut needs: Vec<Need> = ids.iter().map(|id| Need::Doc(DocKey::new(Kind::Person, id.as_str()))).collect();
     needs.extend(place.spec.windows.iter().map(|name| Need::Doc(DocKey::new(Kind::Window, name.as_str()))));
+    if asks {
+        needs.extend([Need::All(Kind::Waiver), Need::Doc(DocKey::new(Kind::Advisories, Advisories::KEY))]);
+    }
     view.want(needs)?;
     let people = view.get_many::<Person>(&ids)?.into_iter().flatten().map(|person| (person.spec.id.clone(), person)).collect();
     let freezes: Vec<Freeze> = view.all()?;
     let windows: Vec<Window> = view.get_many::<Window>(&place.spec.windows)?.into_iter().flatten().collect();
-    Ok(Question { now, release, service, pipeline, stage, previous, environment: place, slot, subjects, people, freezes, windows, run })
+    let (waivers, advisories) = if asks { (view.all::<Waiver>()?, view.get::<Advisories>(Advisories::KEY)?) } else { (Vec::new(), None) };
+    let clock_doubtful = view.clock_doubtful();
+    Ok(Question {
+        now,
+        release,
+        service,
+        pipeline,
+        stage,
+        previous,
+        environment: place,
+        slot,
+        subjects,
+        people,
+        freezes,
+        windows,
+        waivers,
+        advisories,
+        run,
+        clock_doubtful,
+    })
+}
+
+/// One gate's condition. Where nobody knows what time it is, what depends on it is shut, whatever it says.
+fn asked(gate: &Gate, question: &Question) -> Condition {
+    let condition = (gate.ask)(question);
+    if !question.clock_doubtful || !TIMED.contains(&gate.id) {
+        return condition;
+    }
+    let why = Atom::shut(
+        "CLK-001",
+        "the clock of decisions has stepped back by more than 2 s, or differs by as much from the server's",
+        "set the clock right (holdpoint doctor); a rollback goes on meanwhile",
+    );
+    Condition::All(vec![condition, why.into()])
 }
 
 /// Asks every gate.
 pub fn ask(question: &Question) -> Report {
-    let gates: Vec<GateAnswer> = GATES.iter().map(|gate| GateAnswer::of(gate, &(gate.ask)(question))).collect();
+    let gates: Vec<GateAnswer> = GATES.iter().map(|gate| GateAnswer::of(gate, &asked(gate, question))).collect();
     let verdict = gates.iter().map(|gate| gate.light).max().unwrap_or(Light::Shut);
     let timed = gates.iter().any(|gate| gate.light != Light::Open && matches!(gate.gate.as_str(), "window" | "freeze"));
     Report {

@@ -3,7 +3,7 @@
 //! Applying compares each declaration with what is known, refuses what cannot work (with the declaration's name, so that
 //! the file and line can be told), and writes one fact per difference.
 
-use crate::kernel::{Actor, Decision, DocKey, Kind, Need, Noun, Refusal, Stop, View};
+use crate::kernel::{Actor, Decision, DocKey, Kind, Need, Noun, Refusal, Span, Stop, View};
 use crate::nouns::{
     Environment, EnvironmentSpec, Fact, Person, PersonSpec, Pipeline, PipelineSpec, Promotion, Service, ServiceSpec, Strategy, Window,
     WindowSpec,
@@ -45,6 +45,9 @@ impl Declaration {
         }
     }
 }
+
+/// Latencies are counted up to a minute; whoever allows half of that compares nothing.
+const LATENCY_ALLOWANCE_MAX: Span = Span::from_s(30);
 
 /// What applying one declaration does.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -348,6 +351,15 @@ fn check_pipeline(view: &View, spec: &PipelineSpec, declared: &[Declaration]) ->
                     &path("rollout.steps"),
                     format!("expected rising percentages that end at 100, found {:?}", rollout.steps),
                     "for example [5, 25, 100]",
+                ));
+            }
+            if rollout.latency_allowance > LATENCY_ALLOWANCE_MAX {
+                return Err(wrong(
+                    Kind::Pipeline,
+                    &spec.name,
+                    &path("rollout.latency-allowance"),
+                    format!("{} is more than {LATENCY_ALLOWANCE_MAX}: no answer would ever count as late", rollout.latency_allowance),
+                    "for example 5ms; or latency: false, where latencies are not to be compared",
                 ));
             }
             if rollout.interval.ms() == 0 || rollout.hold < rollout.interval {

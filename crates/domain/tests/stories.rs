@@ -2,13 +2,14 @@
 
 mod memory;
 
+use holdpoint_domain::build::advisories;
 use holdpoint_domain::build::intake::{self, ReceiveEvidence};
 use holdpoint_domain::gate::Light;
 use holdpoint_domain::governance::approvals::{self, Vote};
 use holdpoint_domain::governance::freezes::{self, DeclareFreeze};
-use holdpoint_domain::kernel::{DocKey, Kind, Refusal, Timestamp};
-use holdpoint_domain::nouns::{ApprovalState, Author, Closure, FreezeScope, Outcome, Run, RunResult, RunState, Summary};
-use holdpoint_domain::orchestration::{releases, rollback, runs, watch};
+use holdpoint_domain::kernel::{DocKey, Kind, Refusal, Span, Timestamp};
+use holdpoint_domain::nouns::{ApprovalState, Author, Closure, FreezeScope, Outcome, Run, RunResult, RunState, Summary, Weakness};
+use holdpoint_domain::orchestration::{releases, rollback, runs, watch, workers};
 use holdpoint_domain::organisation::{self, Declaration};
 use holdpoint_domain::{gates, review};
 use holdpoint_seal::digest::Digest;
@@ -158,14 +159,14 @@ fn run(memory: &Memory, id: &str) -> Run {
 
 fn lease(memory: &mut Memory, id: &str) -> Result<Value, Box<Refusal>> {
     let step = run(memory, id).current().expect("a step").id.clone();
-    let until = memory.now.checked_add(jiff::SignedDuration::from_secs(15)).expect("in range");
-    let ask = runs::LeaseStep { run: id.to_owned(), step, worker: "w1".to_owned(), until };
+    let length = Span::from_s(15);
+    let ask = runs::LeaseStep { run: id.to_owned(), step, worker: "w1".to_owned(), alive: Default::default(), length };
     memory.decide(|view, now| runs::lease(view, &ask, now))
 }
 
 fn tell(memory: &mut Memory, leased: &Value, outcome: Outcome) -> Result<Value, Box<Refusal>> {
     let told = runs::Report {
-        run: leased["run"]["id"].as_str().expect("run").to_owned(),
+        run: leased["run"].as_str().expect("run").to_owned(),
         step: leased["step"].as_str().expect("step").to_owned(),
         attempt: leased["attempt"].as_str().expect("attempt").to_owned(),
         token: leased["token"].as_u64().expect("token"),
@@ -463,4 +464,272 @@ fn outside_the_window_and_in_a_freeze_the_next_start_is_told() {
     memory.now = "2026-03-07T12:00:00Z".parse().expect("a Saturday");
     let shut = report(&mut memory, "1.0.0", "production");
     assert_eq!(shut.next_start.map(|at| at.to_string()).as_deref(), Some("2026-03-09T05:00:00Z"), "Monday 06:00 in Berlin");
+}
+
+/// What is known of the components of 1.1.0: so many weaknesses of rank high.
+fn weaknesses(memory: &mut Memory, manifest: &Digest, ids: &[&str], new: &[&str], envelope: &str) {
+    let found = ids.iter().map(|id| Weakness {
+        ids: vec![(*id).to_owned(), format!("CVE-{id}")],
+        name: "left-pad".to_owned(),
+        package: "pkg:npm/left-pad".to_owned(),
+        version: "1.2.0".to_owned(),
+        class: "high".to_owned(),
+        fixed: Some("1.3.0".to_owned()),
+    });
+    let summary = Summary::Vulnerabilities {
+        components: digest("bom"),
+        delivery: 1,
+        counts: [("high".to_owned(), u32::try_from(ids.len()).expect("few"))].into(),
+        found: found.collect(),
+        new: new.iter().map(|id| (*id).to_owned()).collect(),
+    };
+    evidence(memory, manifest, envelope, summary);
+}
+
+/// Evidence has a half-life: an advisory, the end of a waiver and an old database each shut what was open and approved.
+#[test]
+fn known_weaknesses_shut_what_was_approved() {
+    let mut memory = shop();
+    let mut stricter = declarations();
+    let Some(Declaration::Pipeline(pipeline)) = stricter.last_mut() else { panic!("the pipeline is last") };
+    pipeline.stages[1].gates.vulnerabilities =
+        Some(serde_json::from_value(json!({"max": {"critical": 0, "high": 0}, "max-age": "7d"})).expect("a rule"));
+    memory.decide(|view, _| organisation::apply(view, &stricter, true, &actor("root"))).expect("applied");
+    release(&mut memory, "1.1.0");
+    let manifest: Digest =
+        memory.state(Kind::Release, "rel_shop-1.1.0")["manifests"][0]["digest"].as_str().expect("digest").parse().expect("digest");
+    let gate = |memory: &mut Memory, name: &str| {
+        let gates = report(memory, "1.1.0", "production").gates;
+        let gate = gates.into_iter().find(|one| one.gate == name).expect("gate");
+        (gate.light, gate.code.unwrap_or_default(), gate.sentence)
+    };
+    let asked = |memory: &mut Memory| gate(memory, "vulnerabilities");
+    assert_eq!(asked(&mut memory).1, "VULN-003");
+    memory.decide(|view, _| advisories::receive(view, digest("osv"), true, 9, &actor("root"))).expect("received");
+    assert_eq!(asked(&mut memory).1, "VULN-001");
+    let list = Summary::Components { format: "CycloneDX 1.6".to_owned(), count: 2, source: digest("bom") };
+    evidence(&mut memory, &manifest, "bom", list);
+    assert_eq!((asked(&mut memory).0, asked(&mut memory).1.as_str()), (Light::Waiting, "VULN-004"));
+    weaknesses(&mut memory, &manifest, &[], &[], "judged 1");
+    assert_eq!(asked(&mut memory).0, Light::Open, "{:?}", asked(&mut memory));
+    approve(&mut memory, "grace", "1.1.0").expect("approved");
+    assert_eq!(gate(&mut memory, "approval").0, Light::Open);
+
+    weaknesses(&mut memory, &manifest, &["GHSA-1"], &["GHSA-1"], "judged 2");
+    let (_, code, sentence) = asked(&mut memory);
+    assert_eq!(code, "VULN-002");
+    assert!(sentence.contains("1 high (0 allowed): new advisory GHSA-1 in left-pad@1.2.0, fixed in 1.3.0"), "{sentence}");
+    assert_eq!(gate(&mut memory, "approval").1, "GOV-006", "approved was something else");
+
+    // Ada wrote it, Linus may not, and nobody for ever.
+    let until = memory.now.checked_add(jiff::SignedDuration::from_hours(1)).expect("in range");
+    let waive = |memory: &mut Memory, who: &str, id: &str, until: Timestamp| {
+        let ask = advisories::GrantWaiver {
+            id: id.parse().expect("id"),
+            advisory: "cve-ghsa-1".to_owned(),
+            package: "pkg:npm/left-pad".to_owned(),
+            scope: FreezeScope { environments: vec!["production".to_owned()], services: vec![] },
+            until,
+            reason: note("not reachable"),
+            actor: actor(who),
+        };
+        memory.decide(|view, now| advisories::grant(view, &ask, now))
+    };
+    assert_eq!(waive(&mut memory, "linus", "wvr_0", until).expect_err("no role").code, "AUTH-003");
+    let far = memory.now.checked_add(jiff::SignedDuration::from_hours(24 * 400)).expect("in range");
+    assert_eq!(waive(&mut memory, "grace", "wvr_0", far).expect_err("too long").code, "WVR-001");
+    waive(&mut memory, "ada", "wvr_1", until).expect("granted");
+    assert_eq!(asked(&mut memory).1, "VULN-002", "an author bears nothing");
+    waive(&mut memory, "grace", "wvr_2", until).expect("granted");
+    let (light, _, sentence) = asked(&mut memory);
+    assert!(light == Light::Open && sentence.contains("1 waived"), "{sentence}");
+    memory.now = until;
+    let (_, code, sentence) = asked(&mut memory);
+    assert!(code == "VULN-002" && sentence.contains("waiver ended"), "{code} {sentence}");
+
+    // The database grows old; the same bytes again make it young.
+    weaknesses(&mut memory, &manifest, &[], &[], "judged 3");
+    assert_eq!(asked(&mut memory).0, Light::Open);
+    memory.now = memory.now.checked_add(jiff::SignedDuration::from_hours(24 * 7)).expect("in range");
+    assert_eq!(asked(&mut memory).1, "VULN-003");
+    memory.decide(|view, _| advisories::receive(view, digest("osv"), true, 9, &actor("root"))).expect("received");
+    assert_eq!(asked(&mut memory).0, Light::Open);
+    memory.decide(|view, _| advisories::judged(view, 2, 0)).expect("judged");
+    memory.decide(|view, _| advisories::judged(view, 1, 0)).expect("nothing to say");
+    assert_eq!(memory.state(Kind::Advisories, "all")["judged"], 2);
+}
+
+#[test]
+fn where_nobody_knows_what_time_it_is_forward_steps_wait_and_a_rollback_goes_on() {
+    let mut memory = second();
+    go(&mut memory, "run_p2", "watch-5");
+    memory.doubtful = true;
+    let report = report(&mut memory, "1.1.0", "production");
+    let shut: Vec<&str> =
+        report.gates.iter().filter(|gate| gate.code.as_deref() == Some("CLK-001")).map(|gate| gate.gate.as_str()).collect();
+    assert_eq!(shut, ["scan", "vulnerabilities", "tests", "freeze", "window"]);
+    let answer = lease(&mut memory, "run_p2").expect("asked");
+    assert_eq!(answer["held"]["code"], "DOOR-001");
+    assert!(answer["held"]["sentence"].as_str().expect("text").contains("the clock of decisions has stepped back"), "{answer}");
+    let back = "run_b9".parse().expect("id");
+    memory.decide(|view, now| rollback::ask(view, "run_p2", &back, note("bad"), &actor("grace"), now)).expect("turned back");
+    go(&mut memory, "run_p2", "");
+    assert_eq!(run(&memory, "run_p2").result, Some(RunResult::RolledBack));
+}
+
+/// A worker of several asks for the current step of a run.
+fn lease_by(memory: &mut Memory, id: &str, worker: &str, alive: &[&str]) -> Result<Value, Box<Refusal>> {
+    let step = run(memory, id).current().expect("a step").id.clone();
+    let length = Span::from_s(15);
+    let alive = alive.iter().map(|name| (*name).to_owned()).collect();
+    let ask = runs::LeaseStep { run: id.to_owned(), step, worker: worker.to_owned(), alive, length };
+    memory.decide(|view, now| runs::lease(view, &ask, now))
+}
+
+fn lose(memory: &mut Memory, leased: &Value, how: runs::Lost) {
+    let held = runs::Lease {
+        run: leased["run"].as_str().expect("run").to_owned(),
+        step: leased["step"].as_str().expect("step").to_owned(),
+        attempt: leased["attempt"].as_str().expect("attempt").to_owned(),
+        token: leased["token"].as_u64().expect("token"),
+    };
+    memory.decide(|view, now| runs::lost(view, &held, how, now)).expect("lost");
+}
+
+#[test]
+fn what_a_worker_has_running_only_that_worker_stops_and_checks() {
+    let mut memory = shop();
+    open(&mut memory, "1.0.0", "dev", "run_d1");
+    go(&mut memory, "run_d1", "orders.start");
+    let both = ["east", "west"];
+    let leased = lease_by(&mut memory, "run_d1", "east/1", &both).expect("nothing runs yet: whoever asks first");
+    tell(&mut memory, &leased, done("orders.start")).expect("taken");
+    // All instances of a run come to one worker, so that one can check them.
+    assert_eq!(lease_by(&mut memory, "run_d1", "west/0", &both).expect_err("east has the others").code, "ORC-004");
+    let leased = lease_by(&mut memory, "run_d1", "east/0", &both).expect("its own");
+    tell(&mut memory, &leased, done("storefront.start")).expect("taken");
+    // Shares are moved by anybody.
+    while run(&memory, "run_d1").current().expect("a step").id != "verify" {
+        let leased = lease_by(&mut memory, "run_d1", "west/0", &both).expect("leased");
+        tell(&mut memory, &leased, done("traffic")).expect("taken");
+    }
+    assert_eq!(lease_by(&mut memory, "run_d1", "west/0", &both).expect_err("it sees none of them").code, "ORC-004");
+    let missing = |memory: &mut Memory, alive: &[&str]| {
+        let alive = alive.iter().map(|name| (*name).to_owned()).collect();
+        memory.decide(|view, now| workers::missing(view, "run_d1", "verify", &alive, now)).expect("asked");
+    };
+    missing(&mut memory, &both);
+    assert_eq!(run(&memory, "run_d1").state, RunState::Running);
+    // East is gone: west still may not, and the run says for whom it waits.
+    assert_eq!(lease_by(&mut memory, "run_d1", "west/0", &["west"]).expect_err("it sees none of them").code, "ORC-004");
+    missing(&mut memory, &["west"]);
+    let held = run(&memory, "run_d1");
+    let cause = held.cause.expect("a cause");
+    assert_eq!((held.state, cause.code.as_str()), (RunState::Held, "ORC-014"));
+    assert!(cause.sentence.contains("waits for worker east"), "{}", cause.sentence);
+    // It comes back, and the run goes on by itself.
+    let leased = lease_by(&mut memory, "run_d1", "east/3", &both).expect("its own");
+    assert_eq!(run(&memory, "run_d1").state, RunState::Running);
+    tell(&mut memory, &leased, done("verify")).expect("taken");
+    assert_eq!(run(&memory, "run_d1").result, Some(RunResult::Succeeded));
+}
+
+#[test]
+fn a_person_may_have_done_what_a_missing_worker_cannot() {
+    let mut memory = shop();
+    open(&mut memory, "1.0.0", "dev", "run_d1");
+    go(&mut memory, "run_d1", "verify");
+    let resolve = |memory: &mut Memory| {
+        memory.decide(|view, now| rollback::resolve(view, "run_d1", "verify", done("verify"), note("looked"), &actor("grace"), now))
+    };
+    assert_eq!(resolve(&mut memory).expect_err("its worker is there").code, "ORC-011");
+    memory.decide(|view, now| workers::missing(view, "run_d1", "verify", &Default::default(), now)).expect("asked");
+    assert_eq!(run(&memory, "run_d1").cause.expect("a cause").code, "ORC-014");
+    resolve(&mut memory).expect("resolved");
+    assert_eq!(run(&memory, "run_d1").result, Some(RunResult::Succeeded));
+}
+
+#[test]
+fn a_step_that_does_no_harm_twice_is_offered_again_after_a_second_lost_lease_and_not_for_ever() {
+    let mut memory = shop();
+    open(&mut memory, "1.0.0", "dev", "run_d1");
+    go(&mut memory, "run_d1", "orders.start");
+    let mut names = Vec::new();
+    for _ in 0..5 {
+        assert_eq!(run(&memory, "run_d1").state, RunState::Running);
+        let leased = lease_by(&mut memory, "run_d1", "w1/0", &["w1"]).expect("offered again");
+        names.push(leased["attempt"].as_str().expect("a name").to_owned());
+        lose(&mut memory, &leased, runs::Lost::Ended);
+    }
+    names.dedup();
+    assert_eq!(names.len(), 1, "looking again begins nothing under another name: {names:?}");
+    let held = run(&memory, "run_d1");
+    assert_eq!((held.state, held.cause.expect("a cause").code.as_str()), (RunState::Held, "ORC-008"));
+}
+
+#[test]
+fn a_step_that_may_do_harm_twice_is_looked_at_once_and_then_a_person_is_asked() {
+    let mut memory = shop();
+    open(&mut memory, "1.0.0", "dev", "run_d1");
+    assert_eq!(run(&memory, "run_d1").current().expect("a step").id, "orders.migrate");
+    let first = lease_by(&mut memory, "run_d1", "w1/0", &["w1", "w2"]).expect("leased");
+    lose(&mut memory, &first, runs::Lost::Ended);
+    // Whoever began it looks, while it is there.
+    assert_eq!(lease_by(&mut memory, "run_d1", "w2/0", &["w1", "w2"]).expect_err("w1 began it").code, "ORC-004");
+    let second = lease_by(&mut memory, "run_d1", "w2/0", &["w2"]).expect("w1 is gone");
+    assert_eq!((second["mode"].as_str(), &second["attempt"]), (Some("probe"), &first["attempt"]));
+    lose(&mut memory, &second, runs::Lost::Ended);
+    let held = run(&memory, "run_d1");
+    assert_eq!((held.state, held.cause.expect("a cause").code.as_str()), (RunState::Held, "ORC-008"));
+}
+
+/// One commit tells an outcome and grants the next step; told again, it names the same lease and grants no second one.
+#[test]
+fn a_worker_that_goes_on_gets_the_next_step_with_its_outcome() {
+    let mut memory = shop();
+    open(&mut memory, "1.0.0", "dev", "run_d1");
+    let leased = lease_by(&mut memory, "run_d1", "w1/0", &["w1"]).expect("leased");
+    let first = leased["step"].as_str().expect("a step").to_owned();
+    let onward = |pool: &str| runs::Onward {
+        pool: pool.to_owned(),
+        worker: "w1/0".to_owned(),
+        alive: ["w1".to_owned()].into(),
+        length: Span::from_s(15),
+    };
+    let told = runs::Report {
+        run: "run_d1".to_owned(),
+        step: first.clone(),
+        attempt: leased["attempt"].as_str().expect("attempt").to_owned(),
+        token: leased["token"].as_u64().expect("token"),
+        outcome: done(&first),
+        log: None,
+    };
+    let go_on = |memory: &mut Memory, pool: &str| {
+        let (told, onward) = (told.clone(), onward(pool));
+        memory.decide(move |view, now| runs::report_and_go_on(view, &told, &onward, now).map(|(decision, _)| decision)).expect("taken")
+    };
+    let answer = go_on(&mut memory, "default");
+    let next = answer["next"].clone();
+    let current = run(&memory, "run_d1").current().cloned().expect("a step");
+    assert_eq!((next["step"].as_str(), next["mode"].as_str()), (Some(current.id.as_str()), Some("start")), "{answer:#}");
+    assert_ne!(current.id, first);
+    assert_eq!(current.attempts.len(), 1);
+    // The answer was lost: the same lease again, by the same token.
+    assert_eq!(go_on(&mut memory, "default")["next"], next);
+    assert_eq!(run(&memory, "run_d1").current().expect("a step").attempts.len(), 1);
+    tell(&mut memory, &next, done(&current.id)).expect("the token holds");
+    // Of another pool it takes nothing.
+    let leased = lease_by(&mut memory, "run_d1", "w1/0", &["w1"]).expect("leased");
+    let step = leased["step"].as_str().expect("a step").to_owned();
+    let told = runs::Report {
+        run: "run_d1".to_owned(),
+        step: step.clone(),
+        attempt: leased["attempt"].as_str().expect("attempt").to_owned(),
+        token: leased["token"].as_u64().expect("token"),
+        outcome: done(&step),
+        log: None,
+    };
+    let other = onward("elsewhere");
+    let answer = memory.decide(move |view, now| runs::report_and_go_on(view, &told, &other, now).map(|(decision, _)| decision));
+    assert!(answer.expect("taken")["next"].is_null());
 }

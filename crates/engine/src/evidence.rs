@@ -4,6 +4,8 @@ use crate::{Engine, random_id};
 use holdpoint_domain::build::intake::{self, ReceiveEvidence};
 use holdpoint_domain::kernel::{Actor, EvidenceId};
 use holdpoint_domain::nouns::{Author, Run, Step, StepSpec, Summary};
+use holdpoint_inspect::advisories::inventory;
+use holdpoint_inspect::sbom::validate;
 use holdpoint_inspect::{sarif, test_report};
 use holdpoint_seal::digest::Digest;
 use holdpoint_seal::note::{OpenNote, Salt};
@@ -17,6 +19,8 @@ pub const PROVENANCE: &str = "https://slsa.dev/provenance/v1";
 /// Our predicate types. URNs, so that they name nothing that has to be reachable.
 pub const TESTS: &str = "urn:holdpoint:evidence:tests:1";
 pub const SCAN: &str = "urn:holdpoint:evidence:scan:1";
+pub const COMPONENTS: &str = "urn:holdpoint:evidence:components:1";
+pub const VULNERABILITIES: &str = "urn:holdpoint:evidence:vulnerabilities:1";
 
 /// Why evidence was not taken in.
 #[derive(Debug, thiserror::Error)]
@@ -76,6 +80,39 @@ impl Engine {
         Ok(taken)
     }
 
+    /// A CycloneDX document about a digest: valid, or not taken. What is wrong with its components, the advisor says.
+    pub async fn take_cyclonedx(&self, bytes: &[u8], subject: Digest, actor: &Actor) -> Result<Taken, EvidenceError> {
+        let validation = validate::validate(bytes).map_err(unreadable)?;
+        if let Some(finding) = validation.findings.iter().find(|finding| finding.severity <= holdpoint_inspect::finding::Severity::High) {
+            return Err(unreadable(format!("line {}: {} {}", finding.line.unwrap_or(0), finding.place(), finding.message)));
+        }
+        let inventory = inventory::read(bytes).map_err(unreadable)?;
+        let version = validation.version.unwrap_or_default();
+        let summary = Summary::Components {
+            format: format!("CycloneDX {version}"),
+            count: u32::try_from(inventory.components.len()).unwrap_or(u32::MAX),
+            source: Digest::of(bytes),
+        };
+        let body = json!({"format": "CycloneDX", "specVersion": version, "components": inventory.components.len()});
+        self.take(COMPONENTS, bytes, subject, summary, body, actor).await
+    }
+
+    /// What the server itself found out about a digest, signed and recorded.
+    pub(crate) async fn attest(
+        &self,
+        kind: &str,
+        subject: Digest,
+        summary: Summary,
+        predicate: Value,
+        actor: &Actor,
+    ) -> Result<(), EvidenceError> {
+        let statement = Statement::new(vec![ResourceDescriptor::named("subject", &subject)], kind, predicate).map_err(unreadable)?;
+        let envelope = self.keys().attest(&statement).map_err(unreadable)?;
+        let digest = self.store().blob_put(&envelope).await?;
+        self.receive(vec![subject], kind, digest, &self.keys().server().id().to_string(), summary, actor).await?;
+        Ok(())
+    }
+
     async fn take(
         &self,
         kind: &str,
@@ -86,6 +123,8 @@ impl Engine {
         actor: &Actor,
     ) -> Result<Taken, EvidenceError> {
         let source = self.store().blob_put(raw).await?;
+        // The statement names it: it is kept with it.
+        self.store().blob_pin(&source).await?;
         let predicate = json!({"report": body, "source": {"digest": {"sha256": source.hex()}}, "takenFrom": actor.label()});
         let statement = Statement::new(vec![ResourceDescriptor::named("subject", &subject)], kind, predicate).map_err(unreadable)?;
         let envelope = self.keys().attest(&statement).map_err(unreadable)?;

@@ -3,15 +3,20 @@
 //! Architecture invariant: every rule is the domain's; what is here carries decisions to the store and steps to workers.
 //! Architecture invariant: tasks take no input; they are woken, look, and are safe to run twice.
 
+mod advisor;
 mod claims;
 mod deployer;
 pub mod dossier;
 pub mod evidence;
 pub mod keys;
+mod presence;
 mod promoter;
 pub mod protocol;
 pub mod resolve;
+pub mod roots;
+pub mod scrub;
 mod sequencer;
+pub mod sweeper;
 pub mod watcher;
 pub mod worker;
 
@@ -42,6 +47,12 @@ pub const KILL_POINTS: &[&str] = &[
     "watch.judge",
     "rollback.ask",
     "run.resolve",
+    "run.overdue",
+    "release.withdraw",
+    "release.supersede",
+    "gate.report",
+    "lease.lost",
+    "worker.missing",
     "checkpoint",
     "act.start",
     "act.finish",
@@ -60,6 +71,8 @@ struct Inner {
     holder: String,
     stop: CancellationToken,
     sealed: broadcast::Sender<(u64, u64)>,
+    presence: presence::Presence,
+    scrub: scrub::Scrub,
     claims: claims::Claims,
 }
 
@@ -74,6 +87,8 @@ impl Engine {
             holder,
             stop: CancellationToken::new(),
             sealed: broadcast::channel(64).0,
+            presence: presence::Presence::default(),
+            scrub: scrub::Scrub::default(),
             claims: claims::Claims::default(),
         };
         Engine { inner: Arc::new(inner) }
@@ -85,6 +100,9 @@ impl Engine {
             tokio::spawn(promoter::run(self.clone())),
             tokio::spawn(deployer::run(self.clone())),
             tokio::spawn(watcher::run(self.clone())),
+            tokio::spawn(advisor::run(self.clone())),
+            tokio::spawn(scrub::run(self.clone())),
+            tokio::spawn(sweeper::run(self.clone())),
         ]
     }
     /// Asks the tasks to end.
@@ -110,6 +128,18 @@ impl Engine {
     }
     pub(crate) fn holder(&self) -> &str {
         &self.inner.holder
+    }
+    /// Gives a leadership up at the end, so that another server need not wait for its lease.
+    pub(crate) async fn resign(&self, name: &str) {
+        if let Err(why) = self.inner.store.resign(name, self.holder()).await {
+            tracing::debug!(%why, name, "a leadership runs out by itself");
+        }
+    }
+    pub(crate) fn scrub(&self) -> &scrub::Scrub {
+        &self.inner.scrub
+    }
+    pub(crate) fn presence(&self) -> &presence::Presence {
+        &self.inner.presence
     }
     pub(crate) fn announce(&self, from: u64, to: u64) {
         // Nobody listening is fine.
@@ -145,6 +175,7 @@ impl Engine {
     {
         let now = self.inner.store.now().await?;
         let mut view = View::default();
+        view.doubt_clock(self.inner.store.clock_doubtful());
         for _ in 0..holdpoint_store::ROUNDS_MAX {
             match question(&view, now) {
                 Ok(answer) => return Ok(answer),

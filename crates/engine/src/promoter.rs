@@ -10,8 +10,10 @@ use holdpoint_domain::review;
 use holdpoint_store::{Filter, StoreError, StoredReport};
 use std::time::Duration;
 
-const EVERY: Duration = Duration::from_secs(2);
-const TTL: Duration = Duration::from_secs(10);
+const EVERY: Duration = Duration::from_secs(1);
+/// Renewed every round; another server takes over this long after the last one. A round that takes longer does no harm:
+/// what it decides, a transaction decides.
+const TTL: Duration = Duration::from_secs(3);
 
 pub(crate) async fn run(engine: Engine) {
     let mut woken = engine.store().woken();
@@ -28,7 +30,7 @@ pub(crate) async fn run(engine: Engine) {
         // Commits come in bursts; a short pause takes a burst as one.
         engine.pause(Duration::from_millis(50)).await;
         tokio::select! {
-            () = engine.stopped() => return,
+            () = engine.stopped() => return engine.resign("promoter").await,
             _ = woken.changed() => {}
             () = engine.pause(EVERY) => {}
         }

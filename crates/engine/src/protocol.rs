@@ -2,19 +2,30 @@
 
 use crate::Engine;
 use crate::resolve::{self, Known};
-use holdpoint_domain::kernel::{Actor, DocKey, Timestamp};
+use holdpoint_domain::kernel::{Actor, DocKey, Span, View};
 use holdpoint_domain::nouns::{Environment, Outcome, Release, Run, Service, StepSpec};
-use holdpoint_domain::orchestration::runs;
+use holdpoint_domain::orchestration::{runs, workers};
 use holdpoint_executors::spec::{Outcome as Told, Spec};
 use holdpoint_seal::digest::Digest;
 use holdpoint_store::{QueuedAction, Request, StoreError};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// Length of a lease; a worker renews it well before.
 pub const LEASE: Duration = Duration::from_secs(15);
+
+/// A worker that asks for work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asking {
+    pub pool: String,
+    /// `name/slot`.
+    pub worker: String,
+    /// What only its own folder holds, as a digest; none from workers of older programs.
+    pub identity: Option<String>,
+}
 
 /// What an attempt's secret is for.
 #[derive(Debug, Clone)]
@@ -35,6 +46,9 @@ pub struct Lease {
     pub token: u64,
     /// `start` or `observe`.
     pub mode: String,
+    /// Another worker began it and is gone: where nothing of it is found here, the step's probe is asked.
+    #[serde(default)]
+    pub probe: bool,
     pub run: String,
     pub step: String,
     pub title: String,
@@ -44,13 +58,20 @@ pub struct Lease {
 
 impl Engine {
     /// Waits up to `wait` for work of a pool. Whoever else wants the same step is sorted out by the transaction.
-    pub async fn lease(&self, pool: &str, worker: &str, wait: Duration) -> holdpoint_store::Result<Option<Lease>> {
+    pub async fn lease(&self, asking: &Asking, wait: Duration) -> holdpoint_store::Result<Option<Lease>> {
         let end = tokio::time::Instant::now() + wait;
         let mut woken = self.store().woken();
         loop {
-            for action in self.store().next_actions(Some(self.project()), pool, 64).await? {
+            self.present(asking).await?;
+            let actions = self.store().next_actions(Some(self.project()), &asking.pool, 64).await?;
+            let alive = if actions.is_empty() { BTreeSet::new() } else { self.alive(&asking.pool).await? };
+            for action in actions {
+                // What is another worker's is passed over without a transaction.
+                if alive.len() > 1 && !self.is_for(&action, asking, &alive).await? {
+                    continue;
+                }
                 let Some(_claim) = self.claims().claim(&action) else { continue };
-                if let Some(lease) = self.try_lease(&action, worker).await? {
+                if let Some(lease) = self.try_lease(&action, asking, &alive).await? {
                     return Ok(Some(lease));
                 }
             }
@@ -66,14 +87,20 @@ impl Engine {
         }
     }
 
-    async fn try_lease(&self, action: &QueuedAction, worker: &str) -> holdpoint_store::Result<Option<Lease>> {
-        let Some(granted) = self.grant(action, worker).await? else { return Ok(None) };
-        let run: Run =
-            serde_json::from_value(granted.get("run").cloned().unwrap_or_default()).map_err(|why| StoreError::Broken(why.to_string()))?;
-        let text = |name: &str| granted.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-        let (attempt, token) = (text("attempt"), granted.get("token").and_then(Value::as_u64).unwrap_or_default());
-        let Some(step) = run.step(&action.step).cloned() else { return Ok(None) };
-        let spec = match self.spec_of(&run, &step).await? {
+    async fn try_lease(&self, action: &QueuedAction, asking: &Asking, alive: &BTreeSet<String>) -> holdpoint_store::Result<Option<Lease>> {
+        // Whose folder a lease is in is known before it is granted.
+        self.present(asking).await?;
+        match self.grant(action, &asking.worker, alive).await? {
+            Some(granted) => self.lease_of(granted, &asking.worker).await,
+            None => Ok(None),
+        }
+    }
+
+    /// Puts together what a worker needs for a lease that was granted.
+    async fn lease_of(&self, granted: Granted, worker: &str) -> holdpoint_store::Result<Option<Lease>> {
+        let Granted { run, step, attempt, token, mode } = granted;
+        let Some(step) = run.step(&step).cloned() else { return Ok(None) };
+        let spec = match self.spec_of(&run, &step, worker).await? {
             Ok(spec) => spec,
             Err(why) => {
                 // What cannot be put together cannot run: the step fails, and the run turns back.
@@ -86,7 +113,9 @@ impl Engine {
             attempt,
             secret,
             token,
-            mode: text("mode"),
+            // A worker of an older program observes, finds nothing, and claims nothing.
+            mode: if mode == runs::Mode::Start { "start".to_owned() } else { "observe".to_owned() },
+            probe: mode == runs::Mode::Probe,
             run: run.id.to_string(),
             step: step.id,
             title: step.title,
@@ -96,9 +125,19 @@ impl Engine {
     }
 
     /// The transaction that grants a lease; `None` where the gates at the door hold it, or somebody else was faster.
-    pub(crate) async fn grant(&self, action: &QueuedAction, worker: &str) -> holdpoint_store::Result<Option<Value>> {
-        let ask =
-            runs::LeaseStep { run: action.run.clone(), step: action.step.clone(), worker: worker.to_owned(), until: self.until().await? };
+    pub(crate) async fn grant(
+        &self,
+        action: &QueuedAction,
+        worker: &str,
+        alive: &BTreeSet<String>,
+    ) -> holdpoint_store::Result<Option<Granted>> {
+        let ask = runs::LeaseStep {
+            run: action.run.clone(),
+            step: action.step.clone(),
+            worker: worker.to_owned(),
+            alive: alive.clone(),
+            length: length(),
+        };
         let request = Request {
             point: "step.lease",
             project: self.project().to_owned(),
@@ -107,21 +146,27 @@ impl Engine {
             idempotency: None,
             locks: vec![DocKey::new(holdpoint_domain::kernel::Kind::Run, action.run.as_str())],
         };
-        match self.store().decide(&request, move |view, now| runs::lease(view, &ask, now)).await {
+        let (seen, told) = Seen::new();
+        let decide = move |view: &View, now| {
+            let run = runs::get(view, &ask.run)?;
+            let decision = runs::grant(view, &run, &ask, now)?;
+            seen.is(run);
+            Ok(decision)
+        };
+        match self.store().decide(&request, decide).await {
             Ok(committed) if committed.answer.get("held").is_some() => Ok(None),
-            Ok(committed) => Ok(Some(committed.answer)),
+            Ok(committed) => Granted::read(&committed.answer, told.run()).map(Some),
             Err(StoreError::Refused(_)) => Ok(None),
             Err(other) => Err(other),
         }
     }
 
-    async fn until(&self) -> holdpoint_store::Result<Timestamp> {
-        let now = self.store().now().await?;
-        let length = jiff::SignedDuration::try_from(LEASE).unwrap_or(jiff::SignedDuration::from_secs(15));
-        Ok(now.checked_add(length).unwrap_or(now))
-    }
-
-    async fn spec_of(&self, run: &Run, step: &holdpoint_domain::nouns::Step) -> holdpoint_store::Result<Result<Spec, String>> {
+    async fn spec_of(
+        &self,
+        run: &Run,
+        step: &holdpoint_domain::nouns::Step,
+        worker: &str,
+    ) -> holdpoint_store::Result<Result<Spec, String>> {
         let Some(service) = self.store().get::<Service>(self.project(), &run.service).await? else {
             return Ok(Err(format!("service {} is not declared any more", run.service)));
         };
@@ -144,7 +189,7 @@ impl Engine {
         };
         let at = self.store().now().await?;
         let started = self.started(run, step).await?;
-        let known = Known { run, service: &service, environment: environment.as_ref(), config: &config, at, started: &started };
+        let known = Known { run, service: &service, environment: environment.as_ref(), config: &config, at, started: &started, worker };
         Ok(resolve::spec(&known, step))
     }
 
@@ -188,9 +233,14 @@ impl Engine {
 
     /// Renews a lease; false: it is no longer held, stop.
     pub async fn heartbeat(&self, attempt: &Attempt, token: u64) -> holdpoint_store::Result<bool> {
-        let until = self.until().await?;
-        // The run turned back: the step is to stop, and its end is waited for.
+        let now = self.store().now().await?;
+        let until = now.checked_add(length().signed()).unwrap_or(now);
         let run = self.store().get::<Run>(&attempt.project, &attempt.run).await?;
+        // A worker whose slots are all busy does not ask for work.
+        if let Some((pool, worker)) = run_and_worker(run.as_ref(), attempt) {
+            self.heard_of(&pool, &worker).await?;
+        }
+        // The run turned back: the step is to stop, and its end is waited for.
         if run.is_some_and(|run| run.unfinished().is_some_and(|step| step.id == attempt.step)) {
             return Ok(false);
         }
@@ -206,7 +256,8 @@ impl Engine {
         told: Told,
         not_started: bool,
         log: Option<Digest>,
-    ) -> holdpoint_store::Result<Value> {
+        go_on: bool,
+    ) -> holdpoint_store::Result<Taken> {
         let Some(run) = self.store().get::<Run>(&attempt.project, &attempt.run).await? else {
             return Err(StoreError::Broken(format!("{} is gone", attempt.run)));
         };
@@ -240,8 +291,56 @@ impl Engine {
                 }
             }
         }
+        self.keep_named(&outcome).await?;
         slim(&mut outcome, current.as_ref().map(|step| &step.spec));
-        self.report_step(&run, &attempt.step, &attempt.attempt, token, outcome, log).await
+        let worker = current.and_then(|step| step.attempts.into_iter().find(|one| one.token == token)).map(|one| one.worker);
+        match worker {
+            Some(worker) if go_on => {
+                let told = runs::Report {
+                    run: attempt.run.clone(),
+                    step: attempt.step.clone(),
+                    attempt: attempt.attempt.clone(),
+                    token,
+                    outcome,
+                    log,
+                };
+                self.report_and_go_on(&run, told, worker).await
+            }
+            _ => {
+                let answer = self.report_step(&run, &attempt.step, &attempt.attempt, token, outcome, log).await?;
+                Ok(Taken { answer, next: None })
+            }
+        }
+    }
+
+    /// The outcome and the lease of the run's next step in one commit.
+    async fn report_and_go_on(&self, run: &Run, told: runs::Report, worker: String) -> holdpoint_store::Result<Taken> {
+        let alive = self.alive(&run.pool).await?;
+        let onward = runs::Onward { pool: run.pool.clone(), worker: worker.clone(), alive, length: length() };
+        let (seen, after) = Seen::new();
+        let decide = move |view: &View, now| {
+            let (decision, run) = runs::report_and_go_on(view, &told, &onward, now)?;
+            seen.is(run);
+            Ok(decision)
+        };
+        let answer = self.decide("step.report", runs::locks(run), decide).await?.answer;
+        let next = match answer.get("next") {
+            Some(granted) => self.lease_of(Granted::read(granted, after.run())?, &worker).await?,
+            None => None,
+        };
+        Ok(Taken { answer, next })
+    }
+
+    /// Bytes that an outcome names are kept as long as the fact is.
+    async fn keep_named(&self, outcome: &Outcome) -> holdpoint_store::Result<()> {
+        let (Outcome::Done { outputs } | Outcome::Failed { outputs, .. }) = outcome else { return Ok(()) };
+        let artifacts = outputs.get("artifacts").and_then(Value::as_object).into_iter().flat_map(|all| all.values());
+        let reports = outputs.get("junit").and_then(Value::as_array).into_iter().flatten().filter_map(|one| one.get("digest"));
+        for digest in artifacts.chain(reports).filter_map(Value::as_str).take(1000).filter_map(|text| text.parse::<Digest>().ok()) {
+            // What is not stored cannot be kept; whoever needs it is told so.
+            self.store().blob_pin(&digest).await?;
+        }
+        Ok(())
     }
 
     pub(crate) async fn report_step(
@@ -258,11 +357,65 @@ impl Engine {
     }
 }
 
+fn run_and_worker(run: Option<&Run>, attempt: &Attempt) -> Option<(String, String)> {
+    let run = run?;
+    Some((run.pool.clone(), run.step(&attempt.step)?.attempts.last()?.worker.clone()))
+}
+
+/// What became of an outcome that a worker told.
+#[derive(Debug)]
+pub struct Taken {
+    pub answer: Value,
+    /// The run's next step, leased to the same worker.
+    pub next: Option<Lease>,
+}
+
+/// A lease as its transaction granted it.
+pub(crate) struct Granted {
+    /// As it was before the lease.
+    pub(crate) run: Run,
+    pub(crate) step: String,
+    pub(crate) attempt: String,
+    pub(crate) token: u64,
+    pub(crate) mode: runs::Mode,
+}
+
+impl Granted {
+    fn read(answer: &Value, run: Option<Run>) -> holdpoint_store::Result<Self> {
+        let text = |name: &str| answer.get(name).and_then(Value::as_str).map(str::to_owned);
+        let mode = answer.get("mode").cloned().and_then(|mode| serde_json::from_value(mode).ok());
+        match (run, text("step"), text("attempt"), answer.get("token").and_then(Value::as_u64), mode) {
+            (Some(run), Some(step), Some(attempt), Some(token), Some(mode)) => Ok(Self { run, step, attempt, token, mode }),
+            _ => Err(StoreError::Broken(format!("a lease that cannot be read: {answer}"))),
+        }
+    }
+}
+
+/// Carries the run out of a decision as it was read there: what was decided on, without reading it once more.
+struct Seen(Arc<Mutex<Option<Run>>>);
+
+impl Seen {
+    fn new() -> (Self, Self) {
+        let shared = Arc::default();
+        (Self(Arc::clone(&shared)), Self(shared))
+    }
+    fn is(&self, run: Run) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(run);
+    }
+    fn run(&self) -> Option<Run> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+fn length() -> Span {
+    Span::from_s(LEASE.as_secs())
+}
+
 /// The other worker that held this attempt before, where it may have begun what must not be begun twice. A worker proves
 /// by its own folder that nothing was begun; what it says of another's is no proof. Slots (`name/2`) share a folder.
 fn begun_elsewhere(run: &Run, attempt: &Attempt) -> Option<String> {
     let step = run.step(&attempt.step).filter(|step| !step.idempotent)?;
-    let name = |worker: &str| worker.rsplit_once('/').map_or(worker, |(name, _)| name).to_owned();
+    let name = |worker: &str| workers::name_of(worker).to_owned();
     let now = name(&step.attempts.last()?.worker);
     step.attempts.iter().filter(|lease| lease.id == attempt.attempt).map(|lease| name(&lease.worker)).find(|before| *before != now)
 }

@@ -2,6 +2,7 @@
 
 use holdpoint_domain::kernel::Timestamp;
 use holdpoint_domain::nouns::{Component, Environment, Instance, Run, Running, Service, Side, Step, StepSpec, Traffic};
+use holdpoint_domain::orchestration::workers::name_of;
 use holdpoint_executors::spec::{
     BackendSpec, Checkout, CommandSpec, ControlSpec, Health, HttpSpec, Instance as Started, Spec, StartSpec, StopSpec, TrafficSpec,
     VerifySpec,
@@ -19,6 +20,8 @@ pub struct Known<'a> {
     pub at: Timestamp,
     /// Instances as the steps that started them told, of every run that started one of those concerned.
     pub started: &'a [Started],
+    /// Who will execute it.
+    pub worker: &'a str,
 }
 
 /// Identifier of the run that started an instance; the instance's name says it.
@@ -230,13 +233,10 @@ fn verify(known: &Known<'_>, side: Side) -> Result<Spec, String> {
         })
         .map(|one| one.address.clone())
         .collect();
-    // A worker may ask what it started itself, and checks that it is still the process that was started.
-    let checked = known
-        .started
-        .iter()
-        .filter(|one| same.contains(&one.address) && touched.iter().any(|touched| touched.name == one.name))
-        .cloned()
-        .collect();
+    // A worker may ask what it started itself, and checks that it is still the process that was started. Of instances of
+    // other workers it sees only what they answer.
+    let own = |name: &str| touched.iter().any(|one| one.name == name && name_of(&one.worker) == name_of(known.worker));
+    let checked = known.started.iter().filter(|one| same.contains(&one.address) && own(&one.name)).cloned().collect();
     Ok(Spec::Verify(VerifySpec {
         targets: same,
         path: declared.health.path.clone(),

@@ -8,7 +8,8 @@ use std::time::Duration;
 /// Committed facts wait at most this long to be sealed.
 const APART: Duration = Duration::from_millis(150);
 const BATCH: u32 = 2000;
-const TTL: Duration = Duration::from_secs(5);
+/// Renewed every round; another server takes over this long after the last one, and the epoch fences the old one.
+const TTL: Duration = Duration::from_secs(3);
 
 pub(crate) async fn run(engine: Engine) {
     let mut woken = engine.store().woken();
@@ -18,7 +19,7 @@ pub(crate) async fn run(engine: Engine) {
             engine.pause(Duration::from_secs(1)).await;
         }
         tokio::select! {
-            () = engine.stopped() => return,
+            () = engine.stopped() => return engine.resign(holdpoint_store::SEQUENCER).await,
             _ = woken.changed() => engine.pause(APART).await,
             () = engine.pause(Duration::from_secs(1)) => {}
         }
@@ -27,7 +28,7 @@ pub(crate) async fn run(engine: Engine) {
 
 /// Seals everything that is committed now.
 pub(crate) async fn once(engine: &Engine) -> holdpoint_store::Result<()> {
-    let Some(epoch) = engine.store().lead("sequencer", engine.holder(), TTL).await? else { return Ok(()) };
+    let Some(epoch) = engine.store().lead(holdpoint_store::SEQUENCER, engine.holder(), TTL).await? else { return Ok(()) };
     let keys = engine.keys();
     let sign = |size: u64, root: &holdpoint_seal::digest::Digest| {
         let checkpoint = Checkpoint { origin: keys.origin().to_owned(), size, root: *root, extensions: Vec::new() };

@@ -25,10 +25,6 @@ const ERRORS_TOLERATED: f64 = 0.02;
 /// Requests more above a latency quantile, per request, likewise.
 const SLOW_TOLERATED: f64 = 0.05;
 
-/// A canary that answers later by no more than this, beside the relative tolerance, is as fast: whoever gets less traffic
-/// has colder caches and idle connections, and loses fractions of milliseconds by that alone.
-const LATER_TOLERATED_US: u64 = 5_000;
-
 /// One version of one component in one interval.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Seen {
@@ -70,16 +66,12 @@ pub(crate) async fn run(engine: Engine) {
 }
 
 async fn take_up(engine: &Engine, action: QueuedAction) {
-    let granted = match engine.grant(&action, engine.holder()).await {
+    let granted = match engine.grant(&action, engine.holder(), &std::collections::BTreeSet::new()).await {
         Ok(Some(granted)) => granted,
         Ok(None) => return,
         Err(why) => return tracing::warn!(%why, run = action.run, "a watch could not be taken up"),
     };
-    let token = granted.get("token").and_then(Value::as_u64).unwrap_or_default();
-    let run: Run = match serde_json::from_value(granted.get("run").cloned().unwrap_or_default()) {
-        Ok(run) => run,
-        Err(why) => return tracing::error!(%why, "a run that cannot be read"),
-    };
+    let (token, run) = (granted.token, granted.run);
     let engine = engine.clone();
     tokio::spawn(async move {
         let (id, step) = (run.id.to_string(), action.step.clone());
@@ -264,8 +256,9 @@ impl Watching {
                     exposure: Exposure::Requests { candidate: new.requests, baseline: old.requests },
                 }));
                 if self.spec.latency {
-                    let latencies =
-                        both.and_then(|(new, old)| Some((relieved(new.latency.as_ref()?, self.spec.tolerance)?, old.latency.clone()?)));
+                    // Compared with the baseline's as they are, only what is later than allowed and tolerated counts as later.
+                    let (less_us, factor) = (self.spec.latency_allowance.ms().saturating_mul(1000), 1.0 + self.spec.tolerance);
+                    let latencies = both.and_then(|(new, old)| Some((new.latency.as_ref()?.sooner(less_us, factor), old.latency.clone()?)));
                     observations
                         .push(latencies.map_or(Observation::Missing, |(candidate, baseline)| Observation::Latency { candidate, baseline }));
                 }
@@ -355,19 +348,6 @@ impl Watching {
     }
 }
 
-/// The canary's latencies less what is tolerated: compared with the baseline's as they are, only what is slower than
-/// tolerated counts as slower.
-fn relieved(seen: &Histogram, relative: f64) -> Option<Histogram> {
-    let bounds = seen.bounds();
-    let mut counts = vec![0_u64; bounds.buckets()];
-    for (bucket, count) in seen.counts().iter().enumerate() {
-        let from = bucket.checked_sub(1).and_then(|before| bounds.bounds_us().get(before)).copied().unwrap_or(0);
-        let less = from.saturating_sub(LATER_TOLERATED_US) as f64 / (1.0 + relative.max(0.0));
-        *counts.get_mut(bounds.bucket(less as u64))? += count;
-    }
-    Histogram::from_counts(bounds.clone(), counts).ok()
-}
-
 fn concerns(trigger: &Trigger, report: &CanaryReport) -> bool {
     let what = if trigger.metric.starts_with("latency") { "latency" } else { "errors" };
     report.metrics.iter().any(|metric| metric.verdict == Verdict::Fail && metric.metric.ends_with(what))
@@ -405,25 +385,4 @@ fn failure(report: &CanaryReport) -> String {
         )
     });
     failed.collect::<Vec<_>>().join("; ")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use holdpoint_analysis::histogram::LatencyBounds;
-
-    fn of(durations_us: &[u64]) -> Histogram {
-        let mut histogram = Histogram::new(LatencyBounds::standard());
-        durations_us.iter().for_each(|us| histogram.record(*us));
-        histogram
-    }
-
-    #[test]
-    fn what_is_tolerated_of_a_slower_canary_does_not_count_and_a_tenth_of_a_second_does() {
-        let canary = relieved(&of(&[800, 3_000, 6_000, 100_000]), 0.25).unwrap();
-        assert_eq!(4, canary.total());
-        // (100 - 5) / 1.25 = 76 ms, to the width of a bucket.
-        let slow = canary.bounds().bucket(70_000);
-        assert_eq!((1, 1), (canary.exceedances(slow), canary.exceedances(canary.bounds().bucket(1_000))));
-    }
 }

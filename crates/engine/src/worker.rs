@@ -5,6 +5,7 @@
 //! give the lease to somebody else after the end plus grace.
 
 use crate::protocol::Lease;
+use crate::roots::Root;
 use futures_util::future::BoxFuture;
 use holdpoint_executors::spec::Outcome;
 use holdpoint_executors::{BlobError, BlobSource, Context, Deadline, Observation, Outbound, OutputSink, Secrets};
@@ -20,6 +21,9 @@ use tokio_util::sync::CancellationToken;
 const MARGIN: Duration = Duration::from_secs(3);
 /// Output is sent in pieces of at most this size.
 const PIECE: usize = 256 << 10;
+
+/// How often a worker that was started again says so; after that its leases run out by themselves.
+const RECLAIMS_MAX: usize = 20;
 
 /// How long bytes are asked for and offered while the server does not answer.
 const BLOB_PATIENCE: Duration = Duration::from_secs(60);
@@ -51,19 +55,44 @@ pub async fn run(config: Config, stop: CancellationToken) {
         Ok(client) => client,
         Err(why) => return tracing::error!(%why, "no HTTP client"),
     };
-    let worker = Arc::new(Worker { config, client });
+    let folder = config.root.clone();
+    let root = match tokio::task::spawn_blocking(move || Root::claim(&folder)).await {
+        Ok(Ok(root)) => Some(root),
+        // It works all the same; what it holds when it dies is waited for.
+        Ok(Err(why)) => {
+            tracing::warn!(%why, "the worker's folder cannot be locked");
+            None
+        }
+        Err(why) => return tracing::error!(%why, "the worker's folder could not be looked at"),
+    };
+    let worker = Arc::new(Worker { identity: root.as_ref().map(|root| root.identity.clone()), config, client });
+    if let Some(root) = &root {
+        if root.alone {
+            worker.reclaim(&stop).await;
+        }
+        if let Err(why) = root.share() {
+            tracing::warn!(%why, "the worker's folder stays locked for others");
+        }
+    }
+    let sweeping = tokio::spawn(crate::sweeper::worker(worker.config.root.clone(), stop.clone()));
     let loops: Vec<_> = (0..worker.config.slots.max(1)).map(|slot| tokio::spawn(worker.clone().work(slot, stop.clone()))).collect();
     for one in loops {
         if let Err(why) = one.await {
             tracing::error!(%why, "a slot of the worker ended");
         }
     }
+    sweeping.abort();
 }
 
 struct Worker {
     config: Config,
     client: reqwest::Client,
+    /// What only the worker's folder holds.
+    identity: Option<String>,
 }
+
+/// The header that carries a worker's identity. Servers that do not know it do without.
+pub const IDENTITY: &str = "holdpoint-worker-identity";
 
 impl Worker {
     async fn work(self: Arc<Self>, slot: usize, stop: CancellationToken) {
@@ -73,7 +102,10 @@ impl Worker {
             match next {
                 Ok(Some(lease)) => {
                     wait = Duration::from_millis(100);
-                    self.execute(lease, &stop).await;
+                    let mut lease = Some(lease);
+                    while let Some(step) = lease.take() {
+                        lease = self.execute(step, &stop).await;
+                    }
                 }
                 Ok(None) => wait = Duration::from_millis(100),
                 Err(why) => {
@@ -85,10 +117,32 @@ impl Worker {
         }
     }
 
+    fn ask(&self, url: &str, body: &serde_json::Value) -> reqwest::RequestBuilder {
+        let request = self.client.post(url).bearer_auth(&self.config.pool_key).json(body);
+        match &self.identity {
+            Some(identity) => request.header(IDENTITY, identity),
+            None => request,
+        }
+    }
+
+    /// Says that whoever worked in this folder before has ended, so that its steps need not be waited for.
+    async fn reclaim(&self, stop: &CancellationToken) {
+        let url = format!("{}/v1/worker/reclaim", self.config.server);
+        let body = json!({"pool": self.config.pool, "worker": self.config.name});
+        for _ in 0..RECLAIMS_MAX {
+            match self.ask(&url, &body).timeout(Duration::from_secs(5)).send().await {
+                Ok(answer) if answer.status().is_server_error() => {}
+                Ok(answer) => return tracing::debug!(status = %answer.status(), "said that this worker was started again"),
+                Err(why) => tracing::debug!(%why, "the server does not answer yet"),
+            }
+            tokio::select! { () = tokio::time::sleep(Duration::from_millis(300)) => {}, () = stop.cancelled() => return }
+        }
+    }
+
     async fn next(&self, slot: usize) -> Result<Option<Lease>, String> {
         let body = json!({"pool": self.config.pool, "worker": format!("{}/{slot}", self.config.name), "wait_ms": 20_000});
         let url = format!("{}/v1/worker/lease", self.config.server);
-        let answer = self.client.post(url).bearer_auth(&self.config.pool_key).json(&body).send().await.map_err(|why| why.to_string())?;
+        let answer = self.ask(&url, &body).send().await.map_err(|why| why.to_string())?;
         match answer.status() {
             StatusCode::NO_CONTENT => Ok(None),
             StatusCode::OK => answer.json().await.map(Some).map_err(|why| why.to_string()),
@@ -96,7 +150,8 @@ impl Worker {
         }
     }
 
-    async fn execute(&self, lease: Lease, stop: &CancellationToken) {
+    /// Executes a step and tells its outcome; returns the lease of the run's next step, where the answer has one.
+    async fn execute(&self, lease: Lease, stop: &CancellationToken) -> Option<Lease> {
         holdpoint_store::kill::at("act.start", "before");
         let cancel = stop.child_token();
         let (output, pieces) = OutputSink::new(64, &self.config.secrets);
@@ -124,6 +179,7 @@ impl Worker {
         let mut not_started = false;
         let outcome = if lease.mode == "observe" {
             match holdpoint_executors::observe(&lease.spec, &context).await {
+                Observation::NotStarted if lease.probe => holdpoint_executors::probe(&lease.spec, &context).await,
                 Observation::NotStarted => {
                     not_started = true;
                     Outcome::indeterminate("nothing was begun here")
@@ -143,23 +199,30 @@ impl Worker {
         beats.abort();
         if stop.is_cancelled() && !matches!(outcome, Outcome::Done { .. }) {
             // The worker is being stopped: what goes on is adopted by the next one, and nobody is told anything untrue.
-            return;
+            return None;
         }
-        self.tell(&lease, outcome, not_started).await;
+        self.tell(&lease, outcome, not_started, !stop.is_cancelled()).await
     }
 
     /// Tells the outcome until it is heard. A 409 says that somebody else holds the step: nothing more to say.
-    async fn tell(&self, lease: &Lease, outcome: Outcome, not_started: bool) {
+    async fn tell(&self, lease: &Lease, outcome: Outcome, not_started: bool, go_on: bool) -> Option<Lease> {
         let url = format!("{}/v1/worker/attempts/{}/outcome", self.config.server, lease.attempt);
-        let body = json!({"token": lease.token, "outcome": outcome, "not_started": not_started});
+        let body = json!({"token": lease.token, "outcome": outcome, "not_started": not_started, "go_on": go_on});
         let mut wait = Duration::from_millis(100);
         for _ in 0..200 {
             match self.client.post(&url).bearer_auth(&lease.secret).json(&body).send().await {
-                Ok(answer) if answer.status().is_success() => return,
+                Ok(answer) if answer.status().is_success() => match answer.json::<serde_json::Value>().await {
+                    Ok(mut told) => {
+                        return told.get_mut("next").map(serde_json::Value::take).and_then(|next| serde_json::from_value(next).ok());
+                    }
+                    // Told again, the answer is the same.
+                    Err(why) => tracing::warn!(%why, "the server's answer was cut; telling it again"),
+                },
                 Ok(answer) if answer.status().is_client_error() => {
                     let status = answer.status();
                     let body = answer.text().await.unwrap_or_default();
-                    return tracing::warn!(%status, attempt = lease.attempt, body, "the outcome was not taken");
+                    tracing::warn!(%status, attempt = lease.attempt, body, "the outcome was not taken");
+                    return None;
                 }
                 Ok(answer) => tracing::warn!(status = %answer.status(), "the server could not take the outcome; telling it again"),
                 Err(why) => tracing::warn!(%why, "the server does not answer; telling it again"),
@@ -167,6 +230,7 @@ impl Worker {
             tokio::time::sleep(wait).await;
             wait = (wait * 2).min(Duration::from_secs(3));
         }
+        None
     }
 }
 

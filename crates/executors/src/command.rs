@@ -141,6 +141,12 @@ fn shim_log(directory: &Directory) -> String {
 }
 
 async fn prepare(spec: &CommandSpec, cx: &Context, place: &Place) -> Result<(), String> {
+    let shim_spec = prepared(spec, cx, place).await?;
+    place.run.prepare(&shim_spec).map_err(|e| format!("the attempt's directory cannot be used: {e}"))
+}
+
+/// Tree, home and artifact are there; nothing has begun.
+async fn prepared(spec: &CommandSpec, cx: &Context, place: &Place) -> Result<ShimSpec, String> {
     let mut env = clean_env(&place.home().to_string_lossy());
     env.extend(cx.base_env.clone());
     match &spec.checkout {
@@ -160,8 +166,7 @@ async fn prepare(spec: &CommandSpec, cx: &Context, place: &Place) -> Result<(), 
         None => None,
     };
     env.extend(spec.env.clone());
-    let shim_spec = shim_spec(spec, cx, env, artifact, place.work(spec)?);
-    place.run.prepare(&shim_spec).map_err(|e| format!("the attempt's directory cannot be used: {e}"))
+    Ok(shim_spec(spec, cx, env, artifact, place.work(spec)?))
 }
 
 fn shim_spec(spec: &CommandSpec, cx: &Context, env: BTreeMap<String, String>, artifact: Option<Artifact>, work: PathBuf) -> ShimSpec {
@@ -356,22 +361,38 @@ async fn upload(spec: &CommandSpec, cx: &Context, place: &Place, path: &str) -> 
 
 /// Nobody saw the end: the probe says whether the effect is there.
 async fn unseen(spec: &CommandSpec, cx: &Context, place: &Place) -> Outcome {
-    let Some(probe) = &spec.probe else { return Outcome::indeterminate(NOBODY_SAW) };
-    if cx.deadline.passed() {
+    if spec.probe.is_none() || cx.deadline.passed() {
         return Outcome::indeterminate(NOBODY_SAW);
     }
+    let of_the_run = place.run.spec().map_err(|e| e.to_string());
+    ask_probe(spec, cx, place, of_the_run).await
+}
+
+/// An attempt that another worker began and is not coming back to: only the probe can tell.
+pub(crate) async fn probe(spec: &CommandSpec, cx: &Context) -> Outcome {
+    let place = match Place::of(cx) {
+        Ok(place) => place,
+        Err(reason) => return Outcome::failed(reason),
+    };
+    let outside = prepared(spec, cx, &place).await;
+    ask_probe(spec, cx, &place, outside.map_err(|reason| cx.output.masked(&reason))).await
+}
+
+/// Runs the probe as the step itself would be run; `of_the_run`: what that is.
+async fn ask_probe(spec: &CommandSpec, cx: &Context, place: &Place, of_the_run: Result<ShimSpec, String>) -> Outcome {
+    let Some(probe) = &spec.probe else { return Outcome::indeterminate(NOBODY_SAW) };
     cx.output.line("interrupted; asking the probe").await;
     let Some(directory) =
         (0..100).map(|n| Directory::at(place.dir.join(format!("probe-{n}")))).find(|directory| matches!(directory.look(), Seen::Unclaimed))
     else {
         return Outcome::indeterminate("the probe was asked a hundred times");
     };
-    let asked = place.run.spec().map(|of_the_run| ShimSpec {
+    let asked = of_the_run.map(|of_the_run| ShimSpec {
         argv: probe.clone(),
         timeout_ms: u64::try_from(PROBE_TIME_MAX.as_millis()).unwrap_or(60_000),
         ..of_the_run
     });
-    if let Err(error) = asked.and_then(|asked| directory.prepare(&asked)) {
+    if let Err(error) = asked.and_then(|asked| directory.prepare(&asked).map_err(|e| e.to_string())) {
         return Outcome::indeterminate(format!("the probe could not be asked: {error}"));
     }
     run(&directory, cx).await;

@@ -121,6 +121,15 @@ pub async fn observe(spec: &Spec, cx: &Context) -> Observation {
     }
 }
 
+/// Asks a step's probe what became of an attempt that another worker began, after that worker's lease has ended. Begins
+/// nothing of the step's own; without an answer the outcome is indeterminate.
+pub async fn probe(spec: &Spec, cx: &Context) -> Outcome {
+    match spec {
+        Spec::Command(spec) => command::probe(spec, cx).await,
+        _ => Outcome::indeterminate("another worker began it, and it has no probe"),
+    }
+}
+
 /// Ends what an attempt of this worker has begun.
 pub async fn cancel(spec: &Spec, cx: &Context) {
     executor(spec).cancel(spec, cx).await;

@@ -84,6 +84,12 @@ enum Command {
     /// Evidence: add, look at, verify.
     #[command(subcommand)]
     Evidence(commands::evidence::Evidence),
+    /// Known weaknesses that the server judges by.
+    #[command(subcommand)]
+    Advisories(commands::waiver::Advisories),
+    /// Weaknesses that somebody bears for a while.
+    #[command(subcommand)]
+    Waiver(commands::waiver::Waiver),
     /// The ledger: export, prove, verify.
     #[command(subcommand)]
     Ledger(commands::ledger::Ledger),
@@ -109,6 +115,9 @@ enum Command {
     /// Migrations of a database.
     #[command(subcommand)]
     Migration(commands::migration::Migration),
+    /// Software bills of materials: written from lock files, validated.
+    #[command(subcommand)]
+    Sbom(commands::sbom::Sbom),
     /// What is wrong in what we ship.
     #[command(subcommand)]
     Scan(commands::scan::Scan),

@@ -8,6 +8,7 @@ pub mod coverage;
 pub mod cvss;
 pub mod document;
 pub mod finding;
+pub mod licenses;
 pub mod migration;
 pub mod report;
 pub mod sarif;

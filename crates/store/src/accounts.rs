@@ -42,17 +42,6 @@ pub struct Token {
     pub revoked: Option<Timestamp>,
 }
 
-/// What a worker shows for one attempt.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AttemptToken {
-    pub attempt: String,
-    pub hash: String,
-    pub project: String,
-    pub run: String,
-    pub step: String,
-    pub until: Timestamp,
-}
-
 const SESSION: &str = "SELECT id_hash, project, person, csrf_hash, created_us, expires_us, last_seen_us FROM o_session";
 const TOKEN: &str = "SELECT id, project, person, name, created_us, expires_us, revoked_us FROM o_token";
 
@@ -208,33 +197,6 @@ impl Store {
     pub async fn revoke_pool_key(&self, project: &str, hash: &str) -> Result<bool> {
         let sql = "UPDATE o_pool_key SET revoked_us = $1 WHERE project = $2 AND hash = $3 AND revoked_us IS NULL";
         Ok(self.db().write(sql, args![self.now_us().await?, project, hash]).await? > 0)
-    }
-
-    /// Adds or replaces what a worker shows for one attempt.
-    pub async fn put_attempt_token(&self, token: &AttemptToken) -> Result<()> {
-        let AttemptToken { attempt, hash, project, run, step, until } = token;
-        let sql = "INSERT INTO o_attempt_token (attempt, hash, project, run, step, until_us) VALUES ($1, $2, $3, $4, $5, $6)
-             ON CONFLICT (attempt) DO UPDATE SET hash = excluded.hash, until_us = excluded.until_us";
-        self.db().write(sql, args![attempt, hash, project, run, step, until.as_microsecond()]).await.map(drop)
-    }
-
-    /// By attempt. Whether its time is over is the caller's to judge: a late outcome of an attempt must still be told apart.
-    pub async fn attempt_token(&self, attempt: &str) -> Result<Option<AttemptToken>> {
-        let sql = "SELECT attempt, hash, project, run, step, until_us FROM o_attempt_token WHERE attempt = $1";
-        let Some(row) = self.db().row(sql, args![attempt]).await? else { return Ok(None) };
-        Ok(Some(AttemptToken {
-            attempt: row.text(0)?,
-            hash: row.text(1)?,
-            project: row.text(2)?,
-            run: row.text(3)?,
-            step: row.text(4)?,
-            until: instant(row.int(5)?)?,
-        }))
-    }
-
-    pub async fn extend_attempt_token(&self, attempt: &str, until: Timestamp) -> Result<bool> {
-        let sql = "UPDATE o_attempt_token SET until_us = $1 WHERE attempt = $2";
-        Ok(self.db().write(sql, args![until.as_microsecond(), attempt]).await? > 0)
     }
 
     /// A setting of this instance that is not a fact, e.g. the hash of the setup token.

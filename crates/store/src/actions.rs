@@ -58,6 +58,25 @@ impl Store {
         row.map(|row| row.maybe_int(0)).transpose()?.flatten().map(instant).transpose()
     }
 
+    /// Actions that wait although they may be leased since `before`, in the order of their keys from after `cursor` on.
+    pub async fn waiting_actions(&self, before: Timestamp, cursor: &(String, String), limit: u32) -> Result<Vec<QueuedAction>> {
+        let sql = format!(
+            "{ACTION} WHERE state = 'ready' AND not_before_us <= $1 AND (run > $2 OR (run = $2 AND step > $3)) ORDER BY run, step LIMIT $4"
+        );
+        let bind = args![before.as_microsecond(), cursor.0.as_str(), cursor.1.as_str(), i64::from(limit.min(1000))];
+        self.db().rows(sql, bind).await?.iter().map(read_action).collect()
+    }
+
+    /// Leases that a worker of a pool holds, in all its slots; 1,000 at most.
+    pub async fn leases_of(&self, project: &str, pool: &str, worker: &str) -> Result<Vec<QueuedAction>> {
+        let sql = format!("{ACTION} WHERE state = 'leased' AND project = $1 AND pool = $2 ORDER BY run, step LIMIT 1000");
+        let rows = self.db().rows(sql, args![project, pool]).await?;
+        let all: Result<Vec<QueuedAction>> = rows.iter().map(read_action).collect();
+        let name =
+            |action: &QueuedAction| action.worker.as_deref().map(holdpoint_domain::orchestration::workers::name_of).map(str::to_owned);
+        Ok(all?.into_iter().filter(|action| name(action).as_deref() == Some(worker)).collect())
+    }
+
     /// Leases that ended at or before an instant, the oldest first.
     pub async fn expired_leases(&self, at: Timestamp, limit: u32) -> Result<Vec<QueuedAction>> {
         let sql = format!("{ACTION} WHERE state = 'leased' AND until_us <= $1 ORDER BY until_us LIMIT $2");

@@ -154,6 +154,7 @@ impl<'a> Group<'a> {
         }
         for _ in 0..=ROUNDS_MAX {
             let now = self.now(conn).await?;
+            looked.view.doubt_clock(self.clock.doubtful());
             let decide = &mut command.decide;
             let decided = catch_unwind(AssertUnwindSafe(|| decide(&looked.view, now)));
             match decided {
@@ -355,7 +356,9 @@ impl<'a> Group<'a> {
     fn stage(&self, request: &Request, view: &View, decision: &Decision, now: Timestamp) -> Result<Staged> {
         let project: Arc<str> = request.project.as_str().into();
         let (actor, via) = (request.actor.label(), via(request));
-        let mut docs: BTreeMap<DocKey, Arc<Card>> = BTreeMap::new();
+        let known = |key: &DocKey| self.cache.docs.get(&(Arc::clone(&project), key.clone())).and_then(Option::as_ref);
+        let mut streams: BTreeMap<&DocKey, Vec<&holdpoint_domain::nouns::Fact>> = BTreeMap::new();
+        let mut heads: BTreeMap<&DocKey, (u64, Digest)> = BTreeMap::new();
         let mut facts = Vec::with_capacity(decision.facts.len());
         let mut refs = Vec::with_capacity(decision.facts.len());
         for new in &decision.facts {
@@ -367,9 +370,9 @@ impl<'a> Group<'a> {
                     key.stream()
                 )));
             }
-            let before = docs.get(key).or_else(|| self.cache.docs.get(&(Arc::clone(&project), key.clone())).and_then(Option::as_ref));
+            streams.entry(key).or_default().push(&new.fact);
+            let head = heads.get(key).copied().or_else(|| known(key).map(|card| (card.position, card.hash)));
             let (name, v, body) = new.fact.write();
-            let after = project_card(key, before.map(|card| &**card), &new.fact, now)?;
             let text = canonical::to_string(&body).map_err(|why| StoreError::Broken(format!("fact {name}: {why}")))?;
             if text.len() > BODY_BYTES_MAX {
                 return Err(StoreError::Broken(format!(
@@ -380,8 +383,8 @@ impl<'a> Group<'a> {
             let envelope = FactEnvelope {
                 project: request.project.clone(),
                 stream: key.stream(),
-                position: before.map_or(FIRST_POSITION, |card| card.position + 1),
-                prev: before.map(|card| card.hash),
+                position: head.map_or(FIRST_POSITION, |(position, _)| position + 1),
+                prev: head.map(|(_, hash)| hash),
                 fact_type: name.clone(),
                 v,
                 at: Micros(now.as_microsecond()),
@@ -390,11 +393,16 @@ impl<'a> Group<'a> {
                 body_digest: Digest::of(text.as_bytes()),
             };
             let hash = envelope.leaf_hash().map_err(|why| StoreError::Broken(format!("fact {name}: {why}")))?;
-            docs.insert(key.clone(), Arc::new(Card { position: envelope.position, hash, ..after }));
+            heads.insert(key, (envelope.position, hash));
             refs.push(FactRef { stream: key.clone(), position: envelope.position, hash, name });
             facts.push(FactRow { envelope, hash, body: text });
         }
-        let docs = docs.into_iter().map(|(key, card)| ((Arc::clone(&project), key), card)).collect();
+        let mut docs = Vec::with_capacity(streams.len());
+        for (key, of_stream) in streams {
+            let card = project_card(key, known(key).map(|card| &**card), &of_stream, now)?;
+            let (position, hash) = heads.get(key).copied().unwrap_or((card.position, card.hash));
+            docs.push(((Arc::clone(&project), key.clone()), Arc::new(Card { position, hash, ..card })));
+        }
         Ok(Staged { facts, docs, committed: Committed { facts: refs, answer: decision.answer.clone(), replayed: false } })
     }
 
@@ -449,8 +457,8 @@ pub(crate) fn card(row: &crate::database::Row) -> Result<(Place, Card)> {
 }
 
 /// Folds one fact into a document. Position and hash are the caller's to set.
-pub(crate) fn project_card(key: &DocKey, before: Option<&Card>, fact: &holdpoint_domain::nouns::Fact, now: Timestamp) -> Result<Card> {
-    let after = project(key.kind, before.map(|card| &card.state), fact, now)
+pub(crate) fn project_card(key: &DocKey, before: Option<&Card>, facts: &[&holdpoint_domain::nouns::Fact], now: Timestamp) -> Result<Card> {
+    let after = project(key.kind, before.map(|card| &card.state), facts, now)
         .map_err(|why| StoreError::Broken(format!("stream {}: {why}", key.stream())))?;
     Ok(Card {
         position: 0,

@@ -26,9 +26,10 @@ mod read;
 mod readings;
 mod schema;
 mod verify;
+mod workers;
 mod writer;
 
-pub use accounts::{Account, AttemptToken, Session, Token};
+pub use accounts::{Account, Session, Token};
 pub use actions::QueuedAction;
 pub use blobs::{BLOB_BYTES_MAX, BlobUpload};
 pub use database::Engine;
@@ -41,7 +42,8 @@ pub use people::PersonRow;
 pub use read::{Counts, DocRow, Filter, Order, Page};
 pub use readings::{Reading, StoredReport};
 pub use schema::SCHEMA_VERSION;
-pub use verify::{Difference, Verified};
+pub use verify::{Difference, Scrubbed, Verified};
+pub use workers::WorkerRow;
 
 use database::{Db, Writer, args};
 use decide::Command;
@@ -124,6 +126,11 @@ impl Store {
     /// on time must stay shut.
     pub fn clock_jump(&self) -> bool {
         self.inner.parts.clock.jumped()
+    }
+
+    /// Whether it has jumped, or differs by more than two seconds from this machine's: then nothing that depends on it is open.
+    pub fn clock_doubtful(&self) -> bool {
+        self.inner.parts.clock.doubtful()
     }
 
     /// Changes after every commit of this process: what waits for work wakes up. Polling remains the truth, for other

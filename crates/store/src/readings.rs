@@ -90,19 +90,19 @@ impl Store {
         Ok(found)
     }
 
-    /// Removes what may be forgotten: readings, kept answers, sessions, attempt tokens and invitations that are older than
-    /// `keep` past their end. Returns how many rows went.
-    pub async fn prune(&self, keep: Duration) -> Result<u64> {
+    /// Removes what may be forgotten: readings, kept answers, sessions and invitations that are older than
+    /// `keep` past their end; of each at most `limit` rows, the oldest first. Returns how many rows went.
+    pub async fn prune(&self, keep: Duration, limit: u32) -> Result<u64> {
         let before_us = self.now_us().await?.saturating_sub(i64::try_from(keep.as_micros()).unwrap_or(i64::MAX));
         let mut gone = 0;
         for sql in [
-            "DELETE FROM o_reading WHERE at_us < $1",
-            "DELETE FROM o_idempotency WHERE at_us < $1",
-            "DELETE FROM o_session WHERE expires_us < $1",
-            "DELETE FROM o_attempt_token WHERE until_us < $1",
-            "DELETE FROM o_invite WHERE expires_us < $1",
+            "DELETE FROM o_reading WHERE seq IN (SELECT seq FROM o_reading WHERE at_us < $1 ORDER BY at_us LIMIT $2)",
+            "DELETE FROM o_idempotency WHERE (project, principal, route, key) IN
+                 (SELECT project, principal, route, key FROM o_idempotency WHERE at_us < $1 ORDER BY at_us LIMIT $2)",
+            "DELETE FROM o_session WHERE id_hash IN (SELECT id_hash FROM o_session WHERE expires_us < $1 ORDER BY expires_us LIMIT $2)",
+            "DELETE FROM o_invite WHERE hash IN (SELECT hash FROM o_invite WHERE expires_us < $1 ORDER BY expires_us LIMIT $2)",
         ] {
-            gone += self.db().write(sql, args![before_us]).await?;
+            gone += self.db().write(sql, args![before_us, i64::from(limit)]).await?;
         }
         Ok(gone)
     }

@@ -13,7 +13,10 @@ struct Step {
 }
 
 /// All steps; the first has number 1. Never edited once shipped, only appended to.
-const STEPS: [Step; 1] = [Step { sql: include_str!("schema/0001_first.sql"), min_binary: 1 }];
+const STEPS: [Step; 2] = [
+    Step { sql: include_str!("schema/0001_first.sql"), min_binary: 1 },
+    Step { sql: include_str!("schema/0002_workers.sql"), min_binary: 2 },
+];
 
 /// The newest schema that this program knows.
 pub const SCHEMA_VERSION: u64 = STEPS.len() as u64;

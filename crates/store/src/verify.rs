@@ -13,13 +13,15 @@ use crate::ledger::{FACT, StoredFact, nodes, read_fact, tree};
 use holdpoint_domain::nouns::Fact;
 use holdpoint_seal::digest::Digest;
 use holdpoint_seal::fact::StreamHead;
-use holdpoint_seal::merkle::{NodeId, Tree};
+use holdpoint_seal::merkle::{NodeId, Tree, node_hash};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Facts read at a time.
 const BATCH: i64 = 2000;
 /// Sealed facts that a start looks at, the latest ones.
 const START_FACTS: i64 = 2000;
+/// Facts that one piece of the scrub looks at, at most.
+const SCRUB_MAX: u32 = 2000;
 /// Databases of SQLite up to this size are checked page by page at start: 256 MiB.
 const QUICK_CHECK_BYTES: i64 = 256 << 20;
 /// A report ends here: what comes after a bad fact in its stream is bad as well.
@@ -39,6 +41,15 @@ pub struct Verified {
     /// Size of the sealed log.
     pub size: u64,
     /// Facts whose hashes were computed again.
+    pub facts: u64,
+    pub differences: Vec<Difference>,
+}
+
+/// What a piece of the scrub found.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Scrubbed {
+    /// Log index at which the next piece begins; 0: all was seen, it begins anew.
+    pub next: u64,
     pub facts: u64,
     pub differences: Vec<Difference>,
 }
@@ -121,6 +132,38 @@ impl Store {
             check_fact(row, &mut found);
         }
         Ok(Verified { size, facts, differences: found.0 })
+    }
+
+    /// Looks at up to `limit` sealed facts from a log index on: their hashes, and that the log has the same. What a start
+    /// cannot afford is gone through in pieces like this.
+    pub async fn scrub(&self, from: u64, limit: u32) -> Result<Scrubbed> {
+        let mut snapshot = Snapshot::take(self.db()).await?;
+        let mut conn = snapshot.conn();
+        let mut found = Found::default();
+        let sql = format!("{FACT} WHERE log_index >= $1 ORDER BY log_index LIMIT $2");
+        let rows = conn.rows(sql, args![signed(from), i64::from(limit.min(SCRUB_MAX))]).await?;
+        // Pairs of leaves have a node of their own in the log; a fact that was changed together with its hash shows there.
+        let parents: BTreeSet<NodeId> = (from..from + rows.len() as u64).map(|index| NodeId { level: 1, index: index / 2 }).collect();
+        let parents = nodes(&mut conn, &parents).await?;
+        let mut left: Option<Digest> = None;
+        for (expected, row) in (from..).zip(&rows) {
+            let Some(fact) = check_fact(row, &mut found) else { continue };
+            if fact.index != Some(expected) {
+                found.add(format!("log {expected}"), "the sealed fact is gone");
+                break;
+            }
+            if expected % 2 == 0 {
+                left = Some(fact.hash);
+                continue;
+            }
+            let both = left.take().map(|left| node_hash(&left, &fact.hash));
+            let parent = parents.get(&NodeId { level: 1, index: expected / 2 });
+            if both.zip(parent).is_some_and(|(both, parent)| both != *parent) {
+                found.add(place(&fact), format!("log {}: the log was made of other facts", expected - 1));
+            }
+        }
+        let facts = rows.len() as u64;
+        Ok(Scrubbed { next: if rows.is_empty() { 0 } else { from + facts }, facts, differences: found.0 })
     }
 
     /// The root of the log when it had `size` facts, from the stored nodes: to be compared with an older checkpoint.
@@ -236,7 +279,7 @@ fn fold(before: Option<&Card>, fact: &StoredFact) -> Result<Card> {
     let key = fact.stream().ok_or_else(|| StoreError::Broken(format!("no document is of stream {}", fact.envelope.stream)))?;
     let read =
         Fact::read(&fact.envelope.fact_type, fact.envelope.v, fact.body.clone()).map_err(|why| StoreError::Broken(why.to_string()))?;
-    let card = project_card(&key, before, &read, instant(fact.envelope.at.0)?)?;
+    let card = project_card(&key, before, &[&read], instant(fact.envelope.at.0)?)?;
     Ok(Card { position: fact.envelope.position, hash: fact.hash, ..card })
 }
 

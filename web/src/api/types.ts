@@ -140,6 +140,52 @@ export interface Evidence {
   revoked?: boolean
 }
 
+export interface Weakness {
+  ids: string[]
+  name: string
+  package: string
+  version: string
+  class: string
+  fixed?: string
+}
+
+export interface WeaknessRow {
+  weakness: Weakness
+  new: boolean
+  /** Identifiers of waivers that name it, whether they hold or not. */
+  waivers: string[]
+}
+
+export interface WeaknessSubject {
+  what: string
+  subject: Digest
+  format: string
+  components: number
+  source: Digest
+  at: Instant
+  judged: { at: Instant; counts: Record<string, number>; found: WeaknessRow[]; new: string[] } | null
+}
+
+export interface WaiverRow {
+  id: string
+  advisory: string
+  package: string
+  environments: string[]
+  services: string[]
+  by?: string
+  reason?: string
+  from: Instant
+  until: Instant
+  state: 'holds' | 'expired' | 'withdrawn'
+}
+
+export interface WeaknessView {
+  database: { whole: Instant | null; last: number; judged: number } | null
+  subjects: WeaknessSubject[]
+  waivers: WaiverRow[]
+  refusals?: Refusals
+}
+
 export interface Approval {
   handle: string
   role?: string

@@ -1,8 +1,8 @@
 //! The horizon test: is the mean of a series of differences above a value, looked at after every observation up to a
 //! known end.
 //!
-//! The noise is AR(2) with unknown coefficients, averaged over a grid of 128 points by restricted likelihood (Cheang,
-//! Reinsel 2000). The tail of the mean at each point is brought to the horizon by the share of information seen, and
+//! The noise is AR(2) with unknown coefficients, or AR(1) with white noise beside it, averaged over a grid of 152 points by
+//! restricted likelihood (Cheang, Reinsel 2000). The tail of the mean at each point is brought to the horizon by the share of information seen, and
 //! compared with a level from the reflection principle (Lévy; Siegmund 1985): knowing the end is worth more than an
 //! always-valid mixture (Schultzberg, Ankargren 2023). State per grid point is four sums; an observation costs O(1) each.
 //!
@@ -17,6 +17,13 @@ use super::special::StudentTail;
 
 const R1: [f64; 16] = [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.93, 0.96];
 const R2: [f64; 8] = [-0.2, -0.1, 0.0, 0.1, 0.2, 0.3, 0.4, 0.5];
+/// AR(1) seen through white noise of so many times its variance.
+const SLOW: [f64; 4] = [0.6, 0.8, 0.9, 0.95];
+const WHITE: [f64; 6] = [0.25, 0.5, 1.0, 2.0, 4.0, 8.0];
+/// Prior weight of noise of two colours beside the 1 of the others. More would take the power from what is white.
+const TWO_COLOURS: f64 = 0.25;
+/// Events have a least noise that is white and known; little is left to guess.
+const TWO_COLOURS_FOR_EVENTS: f64 = 0.02;
 /// Prior weight g^-0.4: leans towards slow noise.
 const PERSISTENCE: f64 = 0.4;
 /// Added to the prior of white noise for events: what a random split of requests gives.
@@ -38,6 +45,8 @@ struct Point {
     rho: f64,
     log_prior: f64,
     log_prior_events: f64,
+    /// White noise beside an AR(1) of variance 1; 0: none.
+    white: f64,
 }
 
 static GRID: LazyLock<Vec<Point>> = LazyLock::new(|| {
@@ -59,6 +68,7 @@ static GRID: LazyLock<Vec<Point>> = LazyLock::new(|| {
                 rho,
                 log_prior: prior,
                 log_prior_events: prior,
+                white: 0.0,
             });
         }
     }
@@ -69,8 +79,34 @@ static GRID: LazyLock<Vec<Point>> = LazyLock::new(|| {
         point.log_prior = normalised.ln();
         point.log_prior_events = (normalised + if white { WHITE_FOR_EVENTS } else { 0.0 }).ln();
     }
+    points.extend(two_colours());
     points
 });
+
+/// Slow noise with white noise beside it, as numbers are that are means of few or counts of events: AR(1) seen through
+/// white noise.
+fn two_colours() -> Vec<Point> {
+    let mut points = Vec::new();
+    let count = (SLOW.len() * WHITE.len()) as f64;
+    for p1 in SLOW {
+        for white in WHITE {
+            let mut filter = Filter::default();
+            let settled = (0..1000).map(|_| filter.step(0.0, p1, white).1).last();
+            points.push(Point {
+                p1,
+                p2: 0.0,
+                g: settled.unwrap_or(0.0),
+                scale1: 1.0,
+                scale2: 1.0,
+                rho: 0.0,
+                log_prior: (TWO_COLOURS / count).ln(),
+                log_prior_events: (TWO_COLOURS_FOR_EVENTS / count).ln(),
+                white,
+            });
+        }
+    }
+    points
+}
 
 /// Width of a cell of r1: a second-order difference, as numpy's `gradient` has it for uneven steps of the index.
 fn cell_width(index: usize) -> f64 {
@@ -82,13 +118,46 @@ fn cell_width(index: usize) -> f64 {
     }
 }
 
+/// One step ahead (Kalman 1960): what is expected of an AR(1) of variance 1 that is seen through white noise, for the
+/// observations and for a constant 1 in their place, and the variance of the first.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+struct Filter {
+    observation: f64,
+    constant: f64,
+    variance: f64,
+}
+
+impl Default for Filter {
+    fn default() -> Filter {
+        Filter { observation: 0.0, constant: 0.0, variance: 1.0 }
+    }
+}
+
+impl Filter {
+    /// What could not be expected of both, in units of its standard deviation, and the logarithm of that.
+    fn step(&mut self, now: f64, p1: f64, white: f64) -> (f64, f64, f64) {
+        let variance = self.variance + white;
+        let (surprise, new) = (now - self.observation, 1.0 - self.constant);
+        let gain = self.variance / variance;
+        self.observation = p1 * (self.observation + gain * surprise);
+        self.constant = p1 * (self.constant + gain * new);
+        self.variance = p1 * p1 * self.variance * (1.0 - gain) + 1.0 - p1 * p1;
+        (surprise / variance.sqrt(), new / variance.sqrt(), 0.5 * variance.ln())
+    }
+}
+
 /// Sums A, B, C and the log scale L of one grid point.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-struct Sums(f64, f64, f64, f64);
+struct Sums(f64, f64, f64, f64, Filter);
 
 impl Sums {
     fn observe(&mut self, now: f64, before: f64, before_that: f64, earlier: u32, point: &Point) {
         let (y, o) = match earlier {
+            _ if point.white > 0.0 => {
+                let (y, o, log_scale) = self.4.step(now, point.p1, point.white);
+                self.3 -= log_scale;
+                (y, o)
+            }
             0 => {
                 self.3 += point.scale1.ln();
                 (now * point.scale1, point.scale1)
@@ -281,11 +350,38 @@ mod tests {
 
     #[test]
     fn the_grid_is_the_declared_one() {
-        assert_eq!(GRID.len(), 128);
+        assert_eq!(GRID.len(), 152);
         let total: f64 = GRID.iter().map(|point| point.log_prior.exp()).sum();
-        assert!((total - 1.0).abs() < 1e-12);
+        assert!((total - 1.0 - TWO_COLOURS).abs() < 1e-12);
         let events: f64 = GRID.iter().map(|point| point.log_prior_events.exp()).sum();
-        assert!((events - 1.5).abs() < 1e-12);
+        assert!((events - 1.5 - TWO_COLOURS_FOR_EVENTS).abs() < 1e-12);
+    }
+
+    #[test]
+    fn the_filter_whitens_what_it_is_for() {
+        // Against the covariance itself: variance 1 + white at lag 0, p1^k beyond. Three observations by hand.
+        let (p1, white) = (0.8f64, 0.5f64);
+        let covariance = |i: i32, j: i32| p1.powi((i - j).abs()) + if i == j { white } else { 0.0 };
+        let seen = [0.3, -1.2, 0.7];
+        let mut filter = Filter::default();
+        let (mut squares, mut scale) = (0.0, 0.0);
+        for value in seen {
+            let (y, _, log_scale) = filter.step(value, p1, white);
+            squares += y * y;
+            scale += 2.0 * log_scale;
+        }
+        let (a, b, c) = (covariance(0, 0), covariance(0, 1), covariance(0, 2));
+        let determinant = a * (a * a - b * b) - b * (b * a - b * c) + c * (b * b - a * c);
+        assert!((scale - determinant.ln()).abs() < 1e-12);
+        // Quadratic form by the inverse of a symmetric Toeplitz matrix.
+        let inverse = [
+            [a * a - b * b, b * c - a * b, b * b - a * c],
+            [b * c - a * b, a * a - c * c, b * c - a * b],
+            [b * b - a * c, b * c - a * b, a * a - b * b],
+        ];
+        let form: f64 =
+            (0..3).flat_map(|i| (0..3).map(move |j| (i, j))).map(|(i, j)| seen[i] * inverse[i][j] * seen[j] / determinant).sum();
+        assert!((squares - form).abs() < 1e-12, "{squares} {form}");
     }
 
     #[test]
@@ -311,6 +407,6 @@ mod tests {
         (0..20).for_each(|_| test.observe(0.0, 4.0, 0.0));
         let posterior = test.posterior(0).unwrap();
         assert_eq!(posterior.estimate, 0.0);
-        assert!(posterior.tail(0.0) >= 0.5 && posterior.mirrored_tail(0.1) < 1e-6);
+        assert!(posterior.tail(0.0) >= 0.5 - 1e-9 && posterior.mirrored_tail(0.1) < 1e-6);
     }
 }

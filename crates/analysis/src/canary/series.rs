@@ -12,8 +12,10 @@ use super::special::crossing_level;
 
 /// Usable pairs from which the horizon test is looked at, and below which there is no data.
 pub(crate) const FIRST: u32 = 12;
-/// Share of a count's alpha for the exact test, and of its beta for the clean test where there is one.
-const EXACT_SHARE: f64 = 0.2;
+/// Share of a count's alpha for the exact test: the horizon test looks late, and sparse errors should not wait for it.
+const EXACT_SHARE: f64 = 0.5;
+/// Share of a count's beta for the clean test, where there is one.
+const CLEAN_SHARE: f64 = 0.2;
 /// Least events in both versions, and least expected in the canary, for the horizon test of counts.
 const EVENTS_MIN: f64 = 20.0;
 const EXPECTED_MIN: f64 = 8.0;
@@ -131,12 +133,12 @@ impl JudgedSeries {
             (true, Direction::Either) => 2,
             (true, _) => 1,
         };
-        let horizon_beta = if cleans > 0 { (1.0 - EXACT_SHARE) * beta } else { beta };
+        let horizon_beta = if cleans > 0 { (1.0 - CLEAN_SHARE) * beta } else { beta };
         let levels = Levels {
             exact_log_e: -(EXACT_SHARE * alpha).ln(),
             fail: crossing_level((1.0 - EXACT_SHARE) * alpha / sides, planned),
             pass: crossing_level(horizon_beta, planned),
-            clean_log_e: -(EXACT_SHARE * beta).ln(),
+            clean_log_e: -(CLEAN_SHARE * beta).ln(),
         };
         let counts = Counts {
             exact: ExactTest::new(direction),

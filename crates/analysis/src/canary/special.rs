@@ -89,7 +89,7 @@ pub(crate) fn log_beta_binomial(k: f64, n: f64, p: f64, delta: f64) -> f64 {
 }
 
 /// ln Γ(x + k) − ln Γ(x) for a whole number k.
-fn log_rising(x: f64, k: f64) -> f64 {
+pub(crate) fn log_rising(x: f64, k: f64) -> f64 {
     // A short product is faster than two logarithms of gamma functions, and exact.
     if k <= 12.0 {
         let mut product = 1.0;

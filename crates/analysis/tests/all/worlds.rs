@@ -300,10 +300,12 @@ pub struct Service {
     /// Share of the canary's requests that take `delay_ms` longer.
     pub delayed: f64,
     pub delay_ms: f64,
+    /// How much later the canary may answer beside the tolerance, as the watcher allows for it; none: judged as it is.
+    pub allowance_ms: Option<u64>,
 }
 
 pub fn service() -> Service {
-    Service { requests: 240.0, share: 0.05, errors: 0.0, more_errors: 0.0, delayed: 0.0, delay_ms: 0.0 }
+    Service { requests: 240.0, share: 0.05, errors: 0.0, more_errors: 0.0, delayed: 0.0, delay_ms: 0.0, allowance_ms: None }
 }
 
 impl Service {
@@ -324,6 +326,9 @@ impl Service {
             }
         }
         let exposure = Exposure::Requests { candidate: own.total(), baseline: other.total() };
+        if let Some(allowance) = self.allowance_ms {
+            own = own.sooner(1_000 * allowance, 1.25);
+        }
         vec![
             Observation::Events { candidate: own_errors, baseline: other_errors, exposure },
             Observation::Latency { candidate: own, baseline: other },

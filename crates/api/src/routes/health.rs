@@ -27,10 +27,14 @@ pub async fn readyz(_: Anyone, State(api): State<Api>) -> Answer<Json<Value>> {
     if api.store().clock_jump() {
         return Err(not_ready("the database's clock has jumped backwards"));
     }
+    let scrub = api.engine().scrubbed();
+    if let Some(first) = scrub.differences.first() {
+        return Err(not_ready(&format!("the ledger is not what was sealed: {first}")));
+    }
     if unsealed > LAG_MAX {
         return Err(not_ready("committed facts are not being sealed"));
     }
-    Ok(Json(json!({"status": "ok", "unsealed": unsealed})))
+    Ok(Json(json!({"status": "ok", "unsealed": unsealed, "scrub": {"next": scrub.next, "facts": scrub.facts, "round_at": scrub.round_at}})))
 }
 
 /// Numbers for Prometheus; no names of anything.

@@ -11,5 +11,6 @@ pub mod governance;
 pub mod health;
 pub mod releases;
 pub mod runs;
+pub mod scanning;
 pub mod validation;
 pub mod worker;

@@ -223,7 +223,7 @@ pub async fn withdraw(
     let reason = note(&value.reason)?;
     let actor = signed.actor.clone();
     let locks = vec![DocKey::new(Kind::Release, id.as_str())];
-    api.decide("release.amend", &signed.actor, &asked, locks, move |view, _| {
+    api.decide("release.withdraw", &signed.actor, &asked, locks, move |view, _| {
         closure::close(view, &id, code, newer.clone(), reason.clone(), &actor)
     })
     .await
@@ -339,5 +339,5 @@ pub async fn report(signed: Signed, State(api): State<Api>, Strict { value, aske
         observed: value.observed,
         actor: signed.actor.clone(),
     };
-    api.decide("run.open", &signed.actor, &asked, locks, move |view, _| gate_only::report(view, &told)).await.map(Json)
+    api.decide("gate.report", &signed.actor, &asked, locks, move |view, _| gate_only::report(view, &told)).await.map(Json)
 }

@@ -25,7 +25,7 @@ use utoipa::{IntoParams, ToSchema};
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 pub struct What {
-    /// `junit`, `sarif` or `dsse`.
+    /// `junit`, `sarif`, `cyclonedx` or `dsse`.
     kind: String,
     /// The digest it is about; a signed statement names its own.
     #[serde(default)]
@@ -76,8 +76,9 @@ pub async fn add(
             vec![api.engine().take_junit(&bytes, about()?, &suite, environment.as_deref(), &signed.actor).await.map_err(unreadable)?]
         }
         "sarif" => api.engine().take_sarif(&bytes, about()?, &signed.actor).await.map_err(unreadable)?,
+        "cyclonedx" => vec![api.engine().take_cyclonedx(&bytes, about()?, &signed.actor).await.map_err(unreadable)?],
         "dsse" => return foreign(&api, &signed, &bytes, subject).await,
-        other => return Err(Problem::parameter(format!("kind: expected junit, sarif or dsse, found {other:?}"))),
+        other => return Err(Problem::parameter(format!("kind: expected junit, sarif, cyclonedx or dsse, found {other:?}"))),
     };
     let list: Vec<Value> = taken
         .iter()

@@ -7,7 +7,7 @@ use crate::strict::{Params, Strict, collect};
 use axum::Json;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
-use holdpoint_engine::protocol::Attempt;
+use holdpoint_engine::protocol::{Asking, Attempt};
 use holdpoint_executors::spec::Outcome;
 use holdpoint_seal::digest::Digest;
 use http::StatusCode;
@@ -44,23 +44,51 @@ fn stale(attempt: &Attempt) -> Problem {
 
 /// Asks for work; waits for it.
 #[utoipa::path(post, path = "/v1/worker/lease", tag = "worker", request_body = Ask, responses((status = 200, description = "a lease"), (status = 204, description = "no work")))]
-pub async fn lease(key: PoolKey, State(api): State<Api>, Strict { value, .. }: Strict<Ask>) -> Answer<Response> {
-    if value.pool != key.pool {
-        return Err(Problem::new(
-            StatusCode::FORBIDDEN,
-            "AUTH-011",
-            format!("this key is not of pool {:?}", value.pool),
-            "use the key of the pool whose work is asked for",
-        ));
-    }
-    if value.worker.is_empty() || value.worker.len() > 100 || value.worker.chars().any(|c| c.is_control() || c.is_whitespace()) {
-        return Err(Problem::parameter("worker: expected a name of 1 to 100 characters without spaces"));
-    }
+pub async fn lease(key: PoolKey, State(api): State<Api>, headers: http::HeaderMap, Strict { value, .. }: Strict<Ask>) -> Answer<Response> {
     let wait = Duration::from_millis(value.wait_ms.min(WAIT_MAX_MS));
-    Ok(match api.engine().lease(&key.pool, &value.worker, wait).await? {
+    let asking = asking(&key, &headers, value.pool, value.worker)?;
+    Ok(match api.engine().lease(&asking, wait).await? {
         Some(lease) => Json(lease).into_response(),
         None => StatusCode::NO_CONTENT.into_response(),
     })
+}
+
+/// Who asks: within its pool, with a name, and perhaps with what only its folder holds.
+fn asking(key: &PoolKey, headers: &http::HeaderMap, pool: String, worker: String) -> Answer<Asking> {
+    if pool != key.pool {
+        return Err(Problem::new(
+            StatusCode::FORBIDDEN,
+            "AUTH-011",
+            format!("this key is not of pool {pool:?}"),
+            "use the key of the pool whose work is asked for",
+        ));
+    }
+    if worker.is_empty() || worker.len() > 100 || worker.chars().any(|c| c.is_control() || c.is_whitespace()) {
+        return Err(Problem::parameter("worker: expected a name of 1 to 100 characters without spaces"));
+    }
+    // Kept as its digest: whoever reads the database cannot pass for a worker.
+    let identity = headers.get(holdpoint_engine::worker::IDENTITY).map(|value| Digest::of(value.as_bytes()).to_string());
+    Ok(Asking { pool, worker, identity })
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Again {
+    pool: String,
+    /// The worker's name, without a slot.
+    worker: String,
+}
+
+/// Says that a worker was started again on its folder and that nobody else works there: what it held is looked for at once.
+#[utoipa::path(post, path = "/v1/worker/reclaim", tag = "worker", request_body = Again, responses((status = 200, description = "how many leases were given up")))]
+pub async fn reclaim(
+    key: PoolKey,
+    State(api): State<Api>,
+    headers: http::HeaderMap,
+    Strict { value, .. }: Strict<Again>,
+) -> Answer<Json<Value>> {
+    let asking = asking(&key, &headers, value.pool, value.worker)?;
+    Ok(Json(json!({"reclaimed": api.engine().reclaim(&asking).await?})))
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -136,6 +164,9 @@ pub struct Told {
     /// Proof that nothing was begun.
     #[serde(default)]
     not_started: bool,
+    /// The worker would go on with the run's next step: the answer's `next` is its lease, where it may be leased now.
+    #[serde(default)]
+    go_on: bool,
 }
 
 /// Tells what became of the attempt. Told twice, it counts once.
@@ -146,10 +177,16 @@ pub async fn outcome(
     Strict { value, .. }: Strict<Told>,
 ) -> Answer<Json<Value>> {
     let log = keep_log(&api, &attempt.attempt).await?;
-    let answer = api.engine().outcome(&attempt, value.token, value.outcome, value.not_started, log).await?;
+    let taken = api.engine().outcome(&attempt, value.token, value.outcome, value.not_started, log, value.go_on).await?;
     if log.is_some() {
         // The blob has it; a file that stays is only space.
         let _it_is_only_space = tokio::fs::remove_file(api.log_file(&attempt.attempt)).await;
+    }
+    let mut answer = taken.answer;
+    if let Some(answer) = answer.as_object_mut() {
+        // What the transaction granted is told as a whole lease, with its secret.
+        answer.remove("next");
+        answer.extend(taken.next.map(|lease| ("next".to_owned(), json!(lease))));
     }
     Ok(Json(answer))
 }

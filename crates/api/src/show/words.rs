@@ -19,6 +19,12 @@ pub fn summary(summary: &Summary) -> String {
             let found: Vec<String> = counts.iter().map(|(level, count)| format!("{count} {level}")).collect();
             format!("{tool} {tool_version}: {}", if found.is_empty() { "nothing found".to_owned() } else { found.join(", ") })
         }
+        Summary::Components { format, count, .. } => format!("{format}: {count} components"),
+        Summary::Vulnerabilities { counts, new, .. } => {
+            let found: Vec<String> = counts.iter().map(|(class, count)| format!("{count} {class}")).collect();
+            let since = if new.is_empty() { String::new() } else { format!("; new: {}", new.join(", ")) };
+            format!("{}{since}", if found.is_empty() { "nothing known".to_owned() } else { found.join(", ") })
+        }
         Summary::Deployment { environment, service, result, by } => format!("{service} in {environment}: {result}, told by {by}"),
         Summary::Canary { environment, verdict, .. } => format!("comparison in {environment}: {verdict}"),
     }

@@ -91,6 +91,7 @@ fn body(route: &str) -> Value {
         "POST /v1/releases/x/deployments" | "POST /v1/releases/x/promotions" => json!({"environment": "dev"}),
         "POST /v1/runs/x/resolve" => json!({"step": "x", "outcome": "done"}),
         "POST /v1/tokens" => json!({"name": "table"}),
+        "POST /v1/waivers" => json!({"advisory": "CVE-1", "package": "a", "until": "2020-01-01T00:00:00Z", "reason": "table"}),
         "POST /v1/worker/lease" => json!({"pool": "default", "worker": "table"}),
         route if route.ends_with("/heartbeat") => json!({"token": 1}),
         _ => json!({}),

@@ -1,5 +1,7 @@
 //! Design and build: what was built from what, and what scanners found in it.
+pub mod advisories;
 pub mod builds;
 pub mod intake;
 pub mod provenance;
 pub mod scan;
+pub mod vulnerabilities;

@@ -52,3 +52,4 @@ id!(/** A release: components at fixed digests, with a plan. */ ReleaseId, "rel_
 id!(/** One durable list of steps: a build, a deployment, its rollback. */ RunId, "run_");
 id!(/** A declared freeze. */ FreezeId, "frz_");
 id!(/** A piece of evidence as received. */ EvidenceId, "evd_");
+id!(/** A weakness that somebody bears for a while. */ WaiverId, "wvr_");

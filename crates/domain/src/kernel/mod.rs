@@ -8,7 +8,7 @@ mod span;
 mod view;
 
 pub use decision::{AccountKind, Action, ActionChange, Actor, Decision, NewFact, Via};
-pub use ids::{EvidenceId, FreezeId, IdError, PersonId, ReleaseId, RunId};
+pub use ids::{EvidenceId, FreezeId, IdError, PersonId, ReleaseId, RunId, WaiverId};
 pub use note::{Note, Salt};
 pub use refusal::{Refusal, Stop};
 pub use span::Span;

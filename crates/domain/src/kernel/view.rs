@@ -26,11 +26,14 @@ pub enum Kind {
     Slot,
     /// A digest that evidence is about. Key: the digest.
     Subject,
+    Waiver,
+    /// What is known of weaknesses. One stream.
+    Advisories,
 }
 
 impl Kind {
     /// All kinds, in the order of their names' first use.
-    pub const ALL: [Kind; 10] = [
+    pub const ALL: [Kind; 12] = [
         Kind::Person,
         Kind::Service,
         Kind::Environment,
@@ -41,6 +44,8 @@ impl Kind {
         Kind::Run,
         Kind::Slot,
         Kind::Subject,
+        Kind::Waiver,
+        Kind::Advisories,
     ];
     /// The name in streams and tables.
     pub fn name(self) -> &'static str {
@@ -55,6 +60,8 @@ impl Kind {
             Kind::Run => "run",
             Kind::Slot => "slot",
             Kind::Subject => "subject",
+            Kind::Waiver => "waiver",
+            Kind::Advisories => "advisories",
         }
     }
     /// The kind with this name.
@@ -125,9 +132,18 @@ pub struct View {
     docs: BTreeMap<DocKey, Option<Doc>>,
     lists: BTreeMap<Kind, Vec<DocKey>>,
     locked: BTreeSet<DocKey>,
+    clock_doubtful: bool,
 }
 
 impl View {
+    /// Says whether the instant that a decision is given may be wrong: the clock has stepped back, or two clocks differ.
+    pub fn doubt_clock(&mut self, doubtful: bool) {
+        self.clock_doubtful = doubtful;
+    }
+    /// See [`View::doubt_clock`].
+    pub fn clock_doubtful(&self) -> bool {
+        self.clock_doubtful
+    }
     /// Puts a document in, or the knowledge that there is none.
     pub fn insert(&mut self, key: DocKey, doc: Option<Doc>) {
         self.docs.insert(key, doc);

@@ -2,12 +2,12 @@
 //!
 //! Stored as written with `type` and `v`. A new shape gets a new `v` and a pure upcaster in [`Fact::read`].
 
+use super::{Advisories, Environment, Freeze, Person, Pipeline, Release, Run, Service, Slot, Subject, Waiver, Window};
 use super::{
     Cause, Closure, ComponentPin, EnvironmentSpec, FreezeScope, Manifest, Outcome, PersonSpec, PipelineSpec, Purpose, RunResult, Running,
     ServiceSpec, Step, Summary, WindowSpec,
 };
-use super::{Environment, Freeze, Person, Pipeline, Release, Run, Service, Slot, Subject, Window};
-use crate::kernel::{EvidenceId, FreezeId, Kind, Noun, PersonId, ReleaseId, RunId, Timestamp};
+use crate::kernel::{EvidenceId, FreezeId, Kind, Noun, PersonId, ReleaseId, RunId, Timestamp, WaiverId};
 use holdpoint_seal::digest::Digest;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -93,6 +93,33 @@ pub enum Fact {
     },
     EvidenceRevoked {
         id: EvidenceId,
+        by: PersonId,
+        reason: Digest,
+    },
+    // weaknesses
+    AdvisoriesReceived {
+        /// An OSV record, or a zip of them: a blob.
+        source: Digest,
+        /// A whole database, that takes the place of all before it.
+        whole: bool,
+        records: u32,
+    },
+    /// Every stored list of components was judged by the deliveries up to this one.
+    AdvisoriesJudged {
+        through: u64,
+        /// How many lists were judged anew with another result.
+        changed: u32,
+    },
+    WaiverGranted {
+        id: WaiverId,
+        advisory: String,
+        package: String,
+        scope: FreezeScope,
+        by: PersonId,
+        reason: Digest,
+        until: Timestamp,
+    },
+    WaiverWithdrawn {
         by: PersonId,
         reason: Digest,
     },
@@ -240,32 +267,37 @@ pub struct Projected {
     pub label: Option<String>,
 }
 
-/// Folds one fact into the state of its stream: the only way in which documents come to be.
-pub fn project(kind: Kind, state: Option<&Value>, fact: &Fact, at: Timestamp) -> Result<Projected, FactError> {
+/// Folds facts of one stream and one instant into its state: the only way in which documents come to be.
+pub fn project(kind: Kind, state: Option<&Value>, facts: &[&Fact], at: Timestamp) -> Result<Projected, FactError> {
     match kind {
-        Kind::Person => fold::<Person>(state, fact, at),
-        Kind::Service => fold::<Service>(state, fact, at),
-        Kind::Environment => fold::<Environment>(state, fact, at),
-        Kind::Pipeline => fold::<Pipeline>(state, fact, at),
-        Kind::Window => fold::<Window>(state, fact, at),
-        Kind::Freeze => fold::<Freeze>(state, fact, at),
-        Kind::Release => fold::<Release>(state, fact, at),
-        Kind::Run => fold::<Run>(state, fact, at),
-        Kind::Slot => fold::<Slot>(state, fact, at),
-        Kind::Subject => fold::<Subject>(state, fact, at),
+        Kind::Person => fold::<Person>(state, facts, at),
+        Kind::Service => fold::<Service>(state, facts, at),
+        Kind::Environment => fold::<Environment>(state, facts, at),
+        Kind::Pipeline => fold::<Pipeline>(state, facts, at),
+        Kind::Window => fold::<Window>(state, facts, at),
+        Kind::Freeze => fold::<Freeze>(state, facts, at),
+        Kind::Release => fold::<Release>(state, facts, at),
+        Kind::Run => fold::<Run>(state, facts, at),
+        Kind::Slot => fold::<Slot>(state, facts, at),
+        Kind::Subject => fold::<Subject>(state, facts, at),
+        Kind::Waiver => fold::<Waiver>(state, facts, at),
+        Kind::Advisories => fold::<Advisories>(state, facts, at),
     }
 }
 
-fn fold<T: Noun>(state: Option<&Value>, fact: &Fact, at: Timestamp) -> Result<Projected, FactError> {
+fn fold<T: Noun>(state: Option<&Value>, facts: &[&Fact], at: Timestamp) -> Result<Projected, FactError> {
     let shape = |why: serde_json::Error| FactError::Shape { name: T::KIND.name().to_owned(), v: Fact::V, why: why.to_string() };
-    let noun = match state {
-        None => T::open(fact, at).ok_or_else(|| UnknownFact { fact: "of another kind", kind: T::KIND.name() })?,
-        Some(state) => {
-            let mut noun = T::deserialize(state).map_err(shape)?;
-            noun.apply(fact, at);
-            noun
-        }
+    let (mut noun, rest) = match (state, facts) {
+        (Some(state), facts) => (T::deserialize(state).map_err(shape)?, facts),
+        (None, [first, rest @ ..]) => match T::open(first, at) {
+            Some(noun) => (noun, rest),
+            None => return Err(UnknownFact { fact: "of another kind", kind: T::KIND.name() }.into()),
+        },
+        (None, []) => return Err(UnknownFact { fact: "none", kind: T::KIND.name() }.into()),
     };
+    for fact in rest {
+        noun.apply(fact, at);
+    }
     let (service, environment, label) = noun.index();
     Ok(Projected { state: serde_json::to_value(&noun).map_err(shape)?, live: noun.live(), service, environment, label })
 }

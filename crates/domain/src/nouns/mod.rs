@@ -1,6 +1,7 @@
 //! The nouns that rooms share: declared things (people, services, environments, pipelines, windows, freezes) and things
 //! that happen (releases, runs, what runs where, evidence). Rooms decide; nouns only fold facts.
 
+mod advisories;
 mod declared;
 mod fact;
 mod freeze;
@@ -10,13 +11,15 @@ mod run;
 mod service;
 mod slot;
 mod subject;
+mod waiver;
 
+pub use advisories::{Advisories, Delivery};
 pub use declared::{Environment, EnvironmentSpec, Person, PersonSpec, Traffic, Window, WindowSpec};
 pub use fact::{Fact, FactError, Projected, UnknownFact, project};
 pub use freeze::{Freeze, FreezeScope};
 pub use pipeline::{
     ApprovalRule, ExtraStep, GateRules, HttpCall, Pipeline, PipelineSpec, Promotion, Rollout, ScanRule, Stage, Strategy, Test, TestRule,
-    TestStep, Trigger, TriggerAction, Undecided,
+    TestStep, Trigger, TriggerAction, Undecided, VulnerabilityRule,
 };
 pub use release::{
     Approval, ApprovalState, Author, Closure, Commit, ComponentPin, Definition, Manifest, ManifestVersion, Promoted, Release, ReleaseState,
@@ -24,4 +27,5 @@ pub use release::{
 pub use run::{Attempt, Cause, Instance, Outcome, Purpose, Run, RunResult, RunState, Side, Step, StepSpec, StepState, WatchSpec, Weights};
 pub use service::{Build, Component, Health, Migrate, Service, ServiceSpec};
 pub use slot::{Running, Slot, SlotEntry};
-pub use subject::{EvidenceItem, ScanCounts, Subject, Summary};
+pub use subject::{EvidenceItem, ScanCounts, Subject, Summary, Weakness};
+pub use waiver::Waiver;

@@ -35,6 +35,16 @@ pub struct ScanRule {
     pub max_age: Span,
 }
 
+/// What may be known to be wrong with a release's components.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct VulnerabilityRule {
+    /// Class (`critical`, `high`, `medium`, `low`, `unknown`) -> allowed number; a class not named is not limited.
+    pub max: BTreeMap<String, u32>,
+    /// How old the last whole database of advisories may be.
+    pub max_age: Span,
+}
+
 /// So many approvals by holders of a role.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -59,6 +69,8 @@ pub struct GateRules {
     pub tests: Option<TestRule>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scan: Option<ScanRule>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vulnerabilities: Option<VulnerabilityRule>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub approvals: Vec<ApprovalRule>,
     /// The release ran successfully in the stage before.
@@ -69,7 +81,7 @@ pub struct GateRules {
 impl Default for GateRules {
     /// As if `gates: {}` stood there: a stage that says nothing still asks for the one before it.
     fn default() -> Self {
-        Self { provenance: false, tests: None, scan: None, approvals: Vec::new(), previous: true }
+        Self { provenance: false, tests: None, scan: None, vulnerabilities: None, approvals: Vec::new(), previous: true }
     }
 }
 
@@ -112,6 +124,10 @@ pub struct Rollout {
     /// Compare latencies too.
     #[serde(default = "yes")]
     pub latency: bool,
+    /// How much later than the old version the new one may answer, beside the tolerance. Not written where it is the
+    /// default: definitions that do not name it keep their digests.
+    #[serde(default = "latency_allowance", skip_serializing_if = "is_latency_allowance")]
+    pub latency_allowance: Span,
     /// What happens when a step's hold ends undecided.
     #[serde(default)]
     pub undecided: Undecided,
@@ -127,6 +143,7 @@ impl Default for Rollout {
             alpha: alpha(),
             tolerance: tolerance(),
             latency: true,
+            latency_allowance: latency_allowance(),
             undecided: Undecided::Hold,
         }
     }
@@ -154,6 +171,13 @@ fn alpha() -> f64 {
 }
 fn tolerance() -> f64 {
     0.25
+}
+/// Whoever gets less traffic has colder caches and idle connections, and is some milliseconds later by that alone.
+pub(super) fn latency_allowance() -> Span {
+    Span::from_ms(5)
+}
+pub(super) fn is_latency_allowance(span: &Span) -> bool {
+    *span == latency_allowance()
 }
 
 /// What a trigger does when it fires.

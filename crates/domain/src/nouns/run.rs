@@ -3,6 +3,7 @@
 //! Architecture invariant: the state here follows from facts only. An outcome nobody knows is `Indeterminate`; what
 //! becomes of it is decided by a probe or a person, never by trying again.
 
+use super::pipeline::{is_latency_allowance, latency_allowance};
 use super::{Build, ComponentPin, Fact, HttpCall, Running, Trigger, Undecided};
 use crate::kernel::{Kind, Noun, PersonId, ReleaseId, RunId, Span, Timestamp};
 use holdpoint_seal::digest::Digest;
@@ -108,6 +109,8 @@ pub struct WatchSpec {
     pub alpha: f64,
     pub tolerance: f64,
     pub latency: bool,
+    #[serde(default = "latency_allowance", skip_serializing_if = "is_latency_allowance")]
+    pub latency_allowance: Span,
     pub undecided: Undecided,
     pub triggers: Vec<Trigger>,
     /// Whether there is an old version to compare with; without one only the triggers decide.

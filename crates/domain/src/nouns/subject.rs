@@ -42,6 +42,26 @@ pub enum Summary {
         /// First places per level, `path:line`, for people.
         places: Vec<String>,
     },
+    /// A list of components.
+    Components {
+        format: String,
+        count: u32,
+        /// The document itself, a blob.
+        source: Digest,
+    },
+    /// What is known to be wrong with a list of components.
+    Vulnerabilities {
+        /// The list that was judged: the `source` of its evidence.
+        components: Digest,
+        /// The last delivery of advisories that was taken into account.
+        delivery: u64,
+        /// By class: `critical`, `high`, `medium`, `low`, `unknown`.
+        counts: ScanCounts,
+        /// Worst first; the counts may be of more.
+        found: Vec<Weakness>,
+        /// Names of what this judgement found and the one before it did not.
+        new: Vec<String>,
+    },
     Deployment {
         environment: String,
         service: String,
@@ -62,10 +82,27 @@ impl Summary {
             Summary::Provenance { .. } => "provenance",
             Summary::Tests { .. } => "tests",
             Summary::Scan { .. } => "scan",
+            Summary::Components { .. } => "components",
+            Summary::Vulnerabilities { .. } => "vulnerabilities",
             Summary::Deployment { .. } => "deployment",
             Summary::Canary { .. } => "canary",
         }
     }
+}
+
+/// One weakness in one package.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Weakness {
+    /// All its names; the first is the one to tell.
+    pub ids: Vec<String>,
+    pub name: String,
+    /// Package URL without version.
+    pub package: String,
+    pub version: String,
+    pub class: String,
+    /// A version without it, where one is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fixed: Option<String>,
 }
 
 /// Evidence as received: verified before it came here.
@@ -124,6 +161,11 @@ impl Noun for Subject {
     }
     fn live(&self) -> bool {
         true
+    }
+    /// `components` where a list of components stands, so that those can be listed.
+    fn index(&self) -> (Option<String>, Option<String>, Option<String>) {
+        let listed = self.standing().any(|item| matches!(item.summary, Summary::Components { .. }));
+        (None, None, listed.then(|| "components".to_owned()))
     }
     fn open(fact: &Fact, at: Timestamp) -> Option<Self> {
         let Fact::EvidenceReceived { subject, .. } = fact else { return None };

@@ -10,3 +10,4 @@ pub mod rollback;
 pub mod runs;
 pub mod slot;
 pub mod watch;
+pub mod workers;

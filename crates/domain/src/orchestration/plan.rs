@@ -125,6 +125,7 @@ fn traffic(stage: &Stage, more: &[crate::nouns::Trigger], compare: bool, order: 
                 alpha: rollout.alpha,
                 tolerance: rollout.tolerance,
                 latency: rollout.latency,
+                latency_allowance: rollout.latency_allowance,
                 undecided: rollout.undecided,
                 triggers: triggers.clone(),
                 compare: canary,

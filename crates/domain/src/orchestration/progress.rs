@@ -10,6 +10,8 @@ use serde_json::json;
 
 /// How often a step may be begun anew after proof that it had no effect; then a person looks.
 const STARTS_MAX: usize = 3;
+/// How often a step that does no harm twice is offered again while nobody knows what became of it; any other step once.
+const OFFERS_MAX: usize = 4;
 
 /// Applies a fact about a run and decides what comes next.
 pub fn after(view: &View, run: &Run, fact: Fact, now: Timestamp) -> Result<Decision, Stop> {
@@ -61,7 +63,7 @@ fn settle(view: &View, decision: &mut Decision, run: &mut Run, id: &str, now: Ti
         }
         StepState::Indeterminate => {
             let asked = step.attempts.iter().filter(|attempt| matches!(attempt.outcome, Some(Outcome::Indeterminate { .. }))).count();
-            if asked <= 1 {
+            if asked <= if step.idempotent { OFFERS_MAX } else { 1 } {
                 // Once, somebody who can look is asked: the same pool observes the attempt's directory, or probes.
                 enqueue(decision, run, &step.id, &step.spec);
             } else {

@@ -1,7 +1,7 @@
 //! M7.2 Rollback: traffic first, then instances in reverse order, verified. As durable as the deployment, never asked at
 //! the door, and only to what ran there.
 
-use super::{plan, progress, runs};
+use super::{plan, progress, runs, workers};
 use crate::kernel::{Action, ActionChange, Actor, Decision, DocKey, Kind, Note, Refusal, RunId, Stop, Timestamp, View};
 use crate::nouns::{
     Cause, Environment, Fact, Outcome, Purpose, Run, RunResult, RunState, Service, Side, Slot, SlotEntry, Step, StepSpec, StepState,
@@ -222,7 +222,11 @@ pub fn resolve(
 ) -> Result<Decision, Stop> {
     let by = runs::may_control(view, actor, "resolving a step")?;
     let run: Run = runs::get(view, run)?;
-    let found = run.step(step).filter(|step| step.state == StepState::Indeterminate).ok_or_else(|| {
+    // What only a missing worker can do, a person may have done by hand.
+    let missing = run.state == RunState::Held && run.cause.as_ref().is_some_and(|cause| cause.code == workers::MISSING);
+    let by_hand =
+        |found: &&Step| missing && found.state == StepState::Pending && run.current().is_some_and(|current| current.id == found.id);
+    let found = run.step(step).filter(|step| step.state == StepState::Indeterminate || by_hand(step)).ok_or_else(|| {
         Refusal::new(
             "ORC-011",
             format!("step {step:?} of {} is not indeterminate", run.id),

@@ -1,11 +1,12 @@
 //! M7.1 Runs: opened when every gate is open, leased step by step, each forward step asked at the door again.
 
-use super::{plan, progress, releases};
+use super::{plan, progress, releases, workers};
 use crate::gate::Light;
 use crate::gates;
-use crate::kernel::{Action, ActionChange, Decision, Kind, Note, Refusal, RunId, Salt, Span, Stop, Timestamp, View};
+use crate::kernel::{Action, ActionChange, Decision, Kind, Note, Noun, Refusal, RunId, Salt, Span, Stop, Timestamp, View};
 use crate::nouns::{Cause, Fact, Outcome, Promotion, Purpose, Release, ReleaseState, Run, RunState, Slot, StepSpec, StepState};
 use serde_json::json;
+use std::collections::BTreeSet;
 
 /// Pool of the engine's own steps.
 pub const ENGINE_POOL: &str = "@engine";
@@ -73,7 +74,10 @@ pub struct LeaseStep {
     pub run: String,
     pub step: String,
     pub worker: String,
-    pub until: Timestamp,
+    /// Names of the pool's workers that were heard of lately.
+    pub alive: BTreeSet<String>,
+    /// How long the lease holds.
+    pub length: Span,
 }
 
 /// How a leased attempt is to be taken up.
@@ -84,35 +88,49 @@ pub enum Mode {
     Start,
     /// Somebody may have started it: find out, adopt it, or prove that it was not started.
     Observe,
+    /// Another worker began it and is gone: only its probe can say what became of it.
+    Probe,
 }
 
 /// Grants a lease, in the transaction that asks the gates at the door.
 pub fn lease(view: &View, ask: &LeaseStep, now: Timestamp) -> Result<Decision, Stop> {
-    let run: Run = get(view, &ask.run)?;
+    grant(view, &get(view, &ask.run)?, ask, now)
+}
+
+/// The same for a run that is at hand.
+pub fn grant(view: &View, run: &Run, ask: &LeaseStep, now: Timestamp) -> Result<Decision, Stop> {
     let gone = || Refusal::new("ORC-004", format!("step {} of {} is not to be leased now", ask.step, ask.run), "ask for other work");
     let Some(step) = run.current().filter(|step| step.id == ask.step) else { return Err(gone().into()) };
     let mode = match step.state {
         StepState::Pending => Mode::Start,
+        StepState::Indeterminate if workers::begins_anew(step) => Mode::Start,
+        StepState::Indeterminate if workers::probes(step, &ask.worker) => Mode::Probe,
         StepState::Indeterminate => Mode::Observe,
         _ => return Err(gone().into()),
     };
-    if run.state == RunState::Held && run.cause.as_ref().is_some_and(|cause| !cause.code.starts_with("DOOR-")) {
+    let waits = |cause: &Cause| cause.code.starts_with("DOOR-") || cause.code == workers::MISSING;
+    if run.state == RunState::Held && run.cause.as_ref().is_some_and(|cause| !waits(cause)) {
+        return Err(gone().into());
+    }
+    if workers::turn(run, step, &ask.worker, &ask.alive) != workers::Turn::Yours {
         return Err(gone().into());
     }
     // What was begun is observed to its end whatever the gates say; a rollback never asks.
     let asks = step.forward && run.purpose == Purpose::Deploy && mode == Mode::Start;
-    if asks && let Some(held) = door(view, &run, now)? {
-        return Ok(held_at_door(&run, ask, held, now));
+    if asks && let Some(held) = door(view, run, now)? {
+        return Ok(held_at_door(run, ask, held, now));
     }
-    let number = step.attempts.len() + usize::from(mode == Mode::Start);
-    let attempt = format!("att_{}_{}_{number}", run.id.as_str().trim_start_matches(RunId::PREFIX), step.id);
+    let attempt = match step.attempts.last().filter(|_| mode != Mode::Start) {
+        Some(last) => last.id.clone(),
+        None => format!("att_{}_{}_{}", run.id.as_str().trim_start_matches(RunId::PREFIX), step.id, step.attempts.len() + 1),
+    };
     let token = run.position + 1;
-    let mut decision =
-        Decision { answer: json!({"attempt": attempt, "token": token, "mode": mode, "run": run, "step": step.id}), ..Decision::default() };
+    let until = now.checked_add(ask.length.signed()).unwrap_or(now);
+    let mut decision = Decision { answer: granted(&run.id, &step.id, &attempt, token, mode), ..Decision::default() };
     decision.fact(
         Kind::Run,
         ask.run.as_str(),
-        Fact::StepLeased { step: ask.step.clone(), attempt: attempt.clone(), worker: ask.worker.clone(), until: ask.until },
+        Fact::StepLeased { step: ask.step.clone(), attempt: attempt.clone(), worker: ask.worker.clone(), until },
     );
     decision.actions.push(ActionChange::Lease {
         run: ask.run.clone(),
@@ -120,9 +138,13 @@ pub fn lease(view: &View, ask: &LeaseStep, now: Timestamp) -> Result<Decision, S
         attempt,
         token,
         worker: ask.worker.clone(),
-        until: ask.until,
+        until,
     });
     Ok(decision)
+}
+
+fn granted(run: &RunId, step: &str, attempt: &str, token: u64, mode: Mode) -> serde_json::Value {
+    json!({"run": run, "step": step, "attempt": attempt, "token": token, "mode": mode})
 }
 
 /// The gates at the door: `Some` where they hold the run.
@@ -205,10 +227,83 @@ pub fn report(view: &View, told: &Report, now: Timestamp) -> Result<Decision, St
     Ok(decision)
 }
 
-/// A lease ended without an outcome: the engine's own report. What became of the step is to be found out.
-pub fn lost(view: &View, run: &str, step: &str, attempt: &str, token: u64, now: Timestamp) -> Result<Decision, Stop> {
-    let outcome = Outcome::Indeterminate { reason: "the worker's lease ended without an outcome".to_owned() };
-    report(view, &Report { run: run.to_owned(), step: step.to_owned(), attempt: attempt.to_owned(), token, outcome, log: None }, now)
+/// Takes an outcome in and, in the same transaction, grants the worker that tells it the run's next step: one commit for
+/// both. The gates at the door are asked as ever; where they hold, or the next step is for others, it waits in the queue.
+/// `next` in the answer is the lease. Told again, it names the same lease, as long as nothing is told of that.
+/// The run is as it was before that lease.
+pub fn report_and_go_on(view: &View, told: &Report, onward: &Onward, now: Timestamp) -> Result<(Decision, Run), Stop> {
+    let mut decision = report(view, told, now)?;
+    let mut run: Run = get(view, &told.run)?;
+    if decision.facts.is_empty() {
+        if let Some(lease) = still_held(&run, onward) {
+            decision.answer["next"] = lease;
+        }
+        return Ok((decision, run));
+    }
+    // What was written of others than the run may have changed what the door asks.
+    let alone = decision.facts.iter().all(|new| new.stream.kind == Kind::Run);
+    let queued = match decision.actions.last() {
+        Some(ActionChange::Enqueue(queued)) if alone && queued.pool == onward.pool && queued.not_before.is_none() => queued.clone(),
+        _ => return Ok((decision, run)),
+    };
+    for new in &decision.facts {
+        run.apply(&new.fact, now);
+    }
+    let ask =
+        LeaseStep { run: queued.run, step: queued.step, worker: onward.worker.clone(), alive: onward.alive.clone(), length: onward.length };
+    match grant(view, &run, &ask, now) {
+        Ok(lease) if lease.answer.get("held").is_none() => {
+            decision.answer["next"] = lease.answer;
+            decision.facts.extend(lease.facts);
+            decision.actions.extend(lease.actions);
+        }
+        Ok(_) | Err(Stop::Refused(_)) => {}
+        Err(other) => return Err(other),
+    }
+    Ok((decision, run))
+}
+
+/// Who tells an outcome and would go on.
+#[derive(Debug, Clone)]
+pub struct Onward {
+    pub pool: String,
+    pub worker: String,
+    pub alive: BTreeSet<String>,
+    pub length: Span,
+}
+
+/// The lease that went out with an answer that was perhaps not heard.
+fn still_held(run: &Run, onward: &Onward) -> Option<serde_json::Value> {
+    let step = run.current()?;
+    let last = step.attempts.last().filter(|last| step.state == StepState::Leased && last.worker == onward.worker)?;
+    let first = step.attempts.iter().filter(|one| one.id == last.id).count() == 1;
+    (first && last.outcome.is_none()).then(|| granted(&run.id, &step.id, &last.id, last.token, Mode::Start))
+}
+
+/// How a lease is lost: its time ran out, or its worker was started again and says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lost {
+    Ended,
+    Restarted,
+}
+
+/// What [`lost`] writes, by [`Lost`]: nobody has looked yet.
+pub(super) const LOST: [&str; 2] = ["the worker's lease ended without an outcome", "the worker that held it was started again"];
+
+/// A lease without an outcome: the engine's own report. What became of the step is to be found out.
+pub fn lost(view: &View, held: &Lease, how: Lost, now: Timestamp) -> Result<Decision, Stop> {
+    let reason = LOST[usize::from(how == Lost::Restarted)].to_owned();
+    let Lease { run, step, attempt, token } = held.clone();
+    report(view, &Report { run, step, attempt, token, outcome: Outcome::Indeterminate { reason }, log: None }, now)
+}
+
+/// A lease that somebody holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lease {
+    pub run: String,
+    pub step: String,
+    pub attempt: String,
+    pub token: u64,
 }
 
 /// Where the promoter has something to ask for a release: wherever somebody wants it, and where it has yet to run well.

@@ -15,17 +15,27 @@ pub struct Memory {
     /// (run, step) -> pool
     pub queue: BTreeMap<(String, String), String>,
     pub now: Timestamp,
+    /// The clock may be wrong.
+    pub doubtful: bool,
 }
 
 impl Memory {
     pub fn new(now: &str) -> Self {
-        Self { docs: BTreeMap::new(), facts: Vec::new(), times: Vec::new(), queue: BTreeMap::new(), now: now.parse().expect("an instant") }
+        Self {
+            docs: BTreeMap::new(),
+            facts: Vec::new(),
+            times: Vec::new(),
+            queue: BTreeMap::new(),
+            now: now.parse().expect("an instant"),
+            doubtful: false,
+        }
     }
 
     /// Runs a decision and commits it.
     pub fn decide(&mut self, decide: impl Fn(&View, Timestamp) -> Result<Decision, Stop>) -> Result<Value, Box<Refusal>> {
         self.now = self.now.checked_add(jiff::SignedDuration::from_millis(1)).expect("in range");
         let mut view = View::default();
+        view.doubt_clock(self.doubtful);
         for _ in 0..8 {
             match decide(&view, self.now) {
                 Ok(decision) => return Ok(self.commit(decision)),
@@ -59,7 +69,7 @@ impl Memory {
             assert!(size <= 16 << 10, "{name} has {size} bytes");
             let read = Fact::read(&name, v, body).expect("what is written can be read");
             assert_eq!(read, new.fact, "{name} changes on its way");
-            let next = project(new.stream.kind, old.as_ref().map(|doc| &doc.state), &new.fact, self.now).expect("a fact of this stream");
+            let next = project(new.stream.kind, old.as_ref().map(|doc| &doc.state), &[&new.fact], self.now).expect("a fact of this stream");
             let position = old.map_or(0, |doc| doc.position) + 1;
             self.docs.insert(new.stream.clone(), (Doc { key: new.stream.clone(), position, state: next.state }, next.live));
             self.facts.push((new.stream, new.fact));

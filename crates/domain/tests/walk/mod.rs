@@ -4,7 +4,7 @@ use crate::memory::{Memory, actor, note};
 use holdpoint_domain::build::intake::{self, ReceiveEvidence};
 use holdpoint_domain::governance::approvals::{self, Vote};
 use holdpoint_domain::governance::freezes::{self, DeclareFreeze};
-use holdpoint_domain::kernel::{Decision, Kind, Refusal, Stop, Timestamp, View};
+use holdpoint_domain::kernel::{Decision, Kind, Refusal, Span, Stop, Timestamp, View};
 use holdpoint_domain::nouns::{ApprovalState, Closure, Fact, FreezeScope, Outcome, Release, Run, RunState, StepSpec, Summary};
 use holdpoint_domain::orchestration::{releases, rollback, runs, watch};
 use holdpoint_domain::organisation::{self, Declaration};
@@ -35,7 +35,7 @@ impl Dice {
 }
 
 /// A lease that a simulated worker holds.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 struct Held {
     run: String,
     step: String,
@@ -392,8 +392,8 @@ impl Walk {
     fn step_workers(&mut self, most: usize) {
         let ready: BTreeSet<(String, String)> = self.memory.queue.keys().cloned().collect();
         for (run, step) in ready.into_iter().take(most) {
-            let until = self.memory.now;
-            let ask = runs::LeaseStep { run: run.clone(), step: step.clone(), worker: "w".to_owned(), until };
+            let length = Span::from_s(0);
+            let ask = runs::LeaseStep { run: run.clone(), step: step.clone(), worker: "w".to_owned(), alive: BTreeSet::new(), length };
             let Ok(granted) = self.try_decide(move |view, now| runs::lease(view, &ask, now)) else { continue };
             if let (Some(attempt), Some(token)) = (granted["attempt"].as_str(), granted["token"].as_u64()) {
                 self.leases.push(Held { run, step, attempt: attempt.to_owned(), token });
@@ -413,7 +413,17 @@ impl Walk {
             // The worker is gone; the engine finds the lease over.
             self.faults += 1;
             let Held { run, step, attempt, token } = held.clone();
-            if self.try_decide(move |view, now| runs::lost(view, &run, &step, &attempt, token, now)).is_ok_and(|answer| answer.is_null()) {
+            if self
+                .try_decide(move |view, now| {
+                    runs::lost(
+                        view,
+                        &runs::Lease { run: run.clone(), step: step.clone(), attempt: attempt.clone(), token },
+                        runs::Lost::Ended,
+                        now,
+                    )
+                })
+                .is_ok_and(|answer| answer.is_null())
+            {
                 self.leases.push(held);
             }
             return;
@@ -432,12 +442,28 @@ impl Walk {
         };
         self.faults += usize::from(roll < 13);
         let again = !self.calm && self.dice.chance(15);
+        let go_on = self.dice.chance(50);
         for _ in 0..1 + usize::from(again) {
             let told = report(&held, outcome.clone());
-            if self.try_decide(move |view, now| runs::report(view, &told, now)).is_ok_and(|answer| answer.is_null()) {
+            let onward =
+                runs::Onward { pool: "default".to_owned(), worker: "w".to_owned(), alive: BTreeSet::new(), length: Span::from_s(0) };
+            let answer = if go_on {
+                self.try_decide(move |view, now| runs::report_and_go_on(view, &told, &onward, now).map(|(decision, _)| decision))
+            } else {
+                self.try_decide(move |view, now| runs::report(view, &told, now))
+            };
+            let Ok(answer) = answer else { continue };
+            if answer.is_null() {
                 // The server died before its commit: the worker tells it again later.
                 self.leases.push(held.clone());
                 return;
+            }
+            let next = &answer["next"];
+            if let (Some(step), Some(attempt), Some(token)) = (next["step"].as_str(), next["attempt"].as_str(), next["token"].as_u64()) {
+                let next = Held { run: held.run.clone(), step: step.to_owned(), attempt: attempt.to_owned(), token };
+                if !self.leases.contains(&next) {
+                    self.leases.push(next);
+                }
             }
         }
         self.told.push((held, outcome));

@@ -15,6 +15,7 @@ use std::path::PathBuf;
 pub enum Kind {
     Junit,
     Sarif,
+    Cyclonedx,
     Dsse,
 }
 
@@ -57,6 +58,7 @@ impl Evidence {
                 let kind = match kind {
                     Kind::Junit => "junit",
                     Kind::Sarif => "sarif",
+                    Kind::Cyclonedx => "cyclonedx",
                     Kind::Dsse => "dsse",
                 };
                 if kind == "junit" && suite.is_none() {

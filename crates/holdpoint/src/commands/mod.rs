@@ -18,9 +18,11 @@ pub mod migration;
 pub mod offline;
 pub mod release;
 pub mod runs;
+pub mod sbom;
 pub mod scan;
 pub mod serve;
 pub mod test;
+pub mod waiver;
 
 use crate::Command;
 use crate::client::Connection;
@@ -55,12 +57,15 @@ pub fn run(command: Command, out: &Out, connection: &Connection) -> Ended {
         Command::Gate(args) => args.run(out, connection),
         Command::Freeze(args) => args.run(out, connection),
         Command::Evidence(args) => args.run(out, connection),
+        Command::Advisories(args) => args.run(out, connection),
+        Command::Waiver(args) => args.run(out, connection),
         Command::Ledger(args) => args.run(out, connection),
         Command::Verify(args) => args.run(out),
         Command::Canary(args) => args.run(out),
         Command::Calendar(args) => args.run(out),
         Command::Test(args) => args.run(out),
         Command::Coverage(args) => args.run(out),
+        Command::Sbom(args) => args.run(out),
         Command::Compat(args) => args.run(out),
         Command::Migration(args) => args.run(out),
         Command::Scan(args) => args.run(out),

@@ -5,6 +5,7 @@
 mod database;
 mod history;
 mod inventory;
+mod licenses;
 mod repository;
 mod secrets;
 mod tree;
@@ -28,6 +29,10 @@ pub enum Scan {
   holdpoint scan secrets .
   holdpoint scan secrets . --history --range origin/main..HEAD --baseline secrets.yaml --sarif secrets.sarif")]
     Secrets(secrets::Secrets),
+    /// clean or found, from declared licences and a policy.
+    #[command(after_help = "Example:
+  holdpoint scan licenses bom.json --policy licences.yaml --sarif licences.sarif")]
+    Licenses(licenses::Licenses),
 }
 
 impl Scan {
@@ -35,6 +40,7 @@ impl Scan {
         match self {
             Scan::Vulnerabilities(args) => args.run(out),
             Scan::Secrets(args) => args.run(out),
+            Scan::Licenses(args) => args.run(out),
         }
     }
 }

@@ -10,6 +10,7 @@ pub mod holdings;
 pub mod index;
 pub mod inventory;
 pub mod judge;
+pub mod knowledge;
 mod loose;
 pub mod osv;
 pub mod package;

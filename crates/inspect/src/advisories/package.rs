@@ -29,7 +29,7 @@ impl Subject {
             }
         }
         let release = component.release.clone().or_else(|| component.purl.as_ref().and_then(|purl| major_release(purl, &ecosystem)));
-        (!ecosystem.is_empty()).then(|| Subject { ecosystem, release, name, version })
+        (!ecosystem.is_empty()).then_some(Subject { ecosystem, release, name, version })
     }
     pub fn key(&self) -> String {
         key(&self.ecosystem, &self.name)

@@ -244,6 +244,10 @@ impl Component {
             line: None,
         }
     }
+    /// Whether it is a package of the product itself, that is in no registry.
+    pub fn is_own(&self) -> bool {
+        self.reference.starts_with("own:")
+    }
     /// `name@version`, for messages.
     pub fn label(&self) -> String {
         match &self.version {

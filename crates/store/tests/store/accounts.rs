@@ -2,7 +2,7 @@
 
 use crate::world::*;
 use holdpoint_seal::digest::Digest;
-use holdpoint_store::{AttemptToken, PersonRow, Reading, Session, StoreError, StoredReport, Token};
+use holdpoint_store::{PersonRow, Reading, Session, StoreError, StoredReport, Token};
 use serde_json::json;
 use std::time::Duration;
 
@@ -107,23 +107,11 @@ pub async fn sessions_tokens_and_invitations(world: World) {
     assert!(store.revoke_pool_key(PROJECT, "k1").await.expect("revokes"));
     assert_eq!(store.pool_by_key("k1").await.expect("reads"), None);
 
-    let attempt = AttemptToken {
-        attempt: "att_1".to_owned(),
-        hash: "h".to_owned(),
-        project: PROJECT.to_owned(),
-        run: "run_1".to_owned(),
-        step: "build".to_owned(),
-        until: now + hour,
-    };
-    store.put_attempt_token(&attempt).await.expect("puts");
-    assert_eq!(store.attempt_token("att_1").await.expect("reads"), Some(attempt));
-    assert!(!store.extend_attempt_token("att_2", now).await.expect("asks"));
-
     store.put_setting("setup", "h").await.expect("puts");
     assert_eq!(store.setting("setup").await.expect("reads").as_deref(), Some("h"));
     assert!(store.remove_setting("setup").await.expect("removes"));
     assert_eq!(store.setting("setup").await.expect("reads"), None);
-    assert!(store.prune(Duration::from_secs(1800)).await.expect("prunes") >= 1);
+    assert!(store.prune(Duration::from_secs(1800), 100).await.expect("prunes") >= 1);
 }
 
 pub async fn blobs_are_whole_and_swept(world: World) {

@@ -23,7 +23,17 @@ pub async fn a_clock_that_steps_back_is_noticed(world: World) {
     world.tamper("UPDATE facts SET at_us = at_us + 3600000000").await;
     let later = world.another().await;
     later.now().await.expect("tells");
-    assert!(later.clock_jump());
+    assert!(later.clock_jump() && later.clock_doubtful());
+    let doubted = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let seen = doubted.clone();
+    later
+        .decide(&request(vec![]), move |view, _| {
+            seen.store(view.clock_doubtful(), std::sync::atomic::Ordering::SeqCst);
+            Ok(holdpoint_domain::kernel::Decision::default())
+        })
+        .await
+        .expect("decides");
+    assert!(doubted.load(std::sync::atomic::Ordering::SeqCst), "a decision is not told");
     declare(&later, "test", 1).await.expect("goes on");
     world.tamper("UPDATE facts SET at_us = at_us - 3600000000").await;
     let right = world.another().await;

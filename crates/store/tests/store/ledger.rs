@@ -259,3 +259,21 @@ pub async fn erased_notes_keep_proofs(world: World) {
     verify_inclusion(&fact.hash, 0, last.size, &store.inclusion(0, last.size).await.expect("proves"), &last.root).expect("verifies");
     assert_eq!(store.rebuild_compare().await.expect("compares"), []);
 }
+
+/// A fact that was changed together with its hash is found by the log, a piece at a time.
+pub async fn the_scrub_finds_what_a_start_does_not_look_at(world: World) {
+    for name in ["a", "b", "c", "d", "e", "f", "g"] {
+        declare(&world.store, name, 1).await.expect("commits");
+    }
+    seal(&world.store, 100).await;
+    let mut next = 0;
+    for _ in 0..3 {
+        let piece = world.store.scrub(next, 3).await.expect("reads");
+        assert_eq!(piece.differences, []);
+        next = piece.next;
+    }
+    assert_eq!((next, world.store.scrub(next, 3).await.expect("reads").next), (7, 0), "after the end it begins anew");
+    world.tamper("UPDATE facts SET actor = 'per_mallory' WHERE log_index = 2").await;
+    let found = world.store.scrub(0, 100).await.expect("reads").differences;
+    assert!(found.iter().any(|one| one.sentence.contains("the fact was changed")), "{found:?}");
+}

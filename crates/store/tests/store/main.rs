@@ -59,6 +59,7 @@ suite! {
     ledger::rebuilding_finds_no_difference_and_a_planted_one,
     ledger::tampering_is_found,
     ledger::a_cut_log_is_found_at_start,
+    ledger::the_scrub_finds_what_a_start_does_not_look_at,
     ledger::erased_notes_keep_proofs,
     accounts::people_and_addresses,
     accounts::sessions_tokens_and_invitations,

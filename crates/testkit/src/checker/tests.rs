@@ -158,6 +158,30 @@ fn nothing_is_started_twice() {
     }
 }
 
+/// What a person did by hand is said of a step that nobody has begun, and only where its worker was missed.
+#[test]
+fn a_step_that_nobody_has_begun_is_resolved_only_where_its_worker_is_missed() {
+    let held = |code: &str| {
+        let cause = json!({"code": code, "sentence": "its worker is missed", "facts": {"step": "migrate"}});
+        ("run/run_1", "RunHeld", json!({"cause": cause}))
+    };
+    let resolved = || ("run/run_1", "StepResolved", json!({"step": "migrate", "attempt": "", "outcome": {"result": "done"}}));
+    let after = |more: &[(&'static str, &'static str, Value)]| {
+        let mut facts = release();
+        facts.extend(more.iter().cloned());
+        judge(&export(&facts))
+    };
+    for (facts, fine) in [
+        (vec![held("ORC-014"), resolved()], true),
+        (vec![held("ORC-012"), resolved()], false),
+        (vec![held("ORC-014"), lease("migrate", "att_1"), resolved()], false),
+        (vec![resolved()], false),
+    ] {
+        let report = after(&facts);
+        assert_eq!(invariants(&report), if fine { vec![] } else { vec!["I2"] }, "{facts:?}\n{report}");
+    }
+}
+
 #[test]
 fn only_what_was_approved_is_deployed() {
     let other = DIGEST.replace('1', "2");

@@ -16,6 +16,7 @@ import { Gates } from '../governance/Gates'
 import { Deployments } from '../orchestration/Deployments'
 import { ReleaseLedger } from '../review/ReleaseLedger'
 import { EvidenceList } from '../validation/EvidenceList'
+import { Weaknesses } from '../validation/Weaknesses'
 import { Contents } from './Contents'
 import { Stages } from './Stages'
 import { Withdraw } from './Withdraw'
@@ -59,6 +60,7 @@ function View({ release, environment, section, again }: Props) {
     { id: 'approvals', title: 'Approvals', count: release.approvals.length },
     { id: 'deployments', title: 'Deployments', count: release.runs.length },
     { id: 'evidence', title: 'Evidence', count: release.evidence.length },
+    { id: 'weaknesses', title: 'Weaknesses' },
     { id: 'ledger', title: 'Ledger' },
   ].map((one) => ({ ...one, to: to(one.id) }))
   return (
@@ -71,6 +73,7 @@ function View({ release, environment, section, again }: Props) {
       {section === 'approvals' && <Approvals release={release} environment={environment} again={again} />}
       {section === 'deployments' && <Deployments release={release} />}
       {section === 'evidence' && <EvidenceList release={release} />}
+      {section === 'weaknesses' && <Weaknesses release={release} />}
       {section === 'ledger' && <ReleaseLedger release={release} />}
     </>
   )

@@ -1,0 +1,3 @@
+//! Tests over the room as a whole.
+
+mod fuzz;
