@@ -34,6 +34,9 @@ const ROWS: [(&str, &[&str]); 30] = [
     ("POST /v1/session", &["anybody"]),
     ("POST /v1/setup", &["anybody"]),
     ("POST /v1/tokens", &["anybody"]),
+    ("POST /v1/advisories", &["ci", "security", "release-manager", "admin"]),
+    ("POST /v1/waivers", &["security", "release-manager", "admin"]),
+    ("DELETE /v1/waivers/{id}", &["security", "release-manager", "admin"]),
     ("POST /v1/worker/lease", &["a pool's key"]),
     ("POST /v1/worker/reclaim", &["a pool's key"]),
     ("POST /v1/worker/attempts", &["an attempt's secret"]),
@@ -82,6 +85,7 @@ fn ab02_who_only_reads_changes_nothing_through_any_door() {
             .replace("/runs/{id}", &format!("/runs/{run}"))
             .replace("/freezes/{id}", &format!("/freezes/{freeze}"))
             .replace("/releases/{id}", &format!("/releases/{}", release.id))
+            .replace("/waivers/{id}", "/waivers/wvr_1")
             .replace("{digest}", &release.digest)
             .replace("{handle}", "linus")
             .replace("{pool}", "default")

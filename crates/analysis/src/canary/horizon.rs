@@ -407,6 +407,11 @@ mod tests {
         (0..20).for_each(|_| test.observe(0.0, 4.0, 0.0));
         let posterior = test.posterior(0).unwrap();
         assert_eq!(posterior.estimate, 0.0);
-        assert!(posterior.tail(0.0) >= 0.5 - 1e-9 && posterior.mirrored_tail(0.1) < 1e-6);
+        assert!(
+            posterior.tail(0.0) >= 0.5 - 1e-6 && posterior.mirrored_tail(0.1) < 1e-6,
+            "{} {}",
+            posterior.tail(0.0),
+            posterior.mirrored_tail(0.1)
+        );
     }
 }

@@ -173,7 +173,16 @@ impl Caller {
         if let Some(body) = body {
             request = request.body(body);
         }
-        let response = request.send().await.expect("an answer");
+        // A refusal may come, and the connection close, while a long body is still being written: then it is asked again.
+        let mut tries = 0;
+        let response = loop {
+            let again = request.try_clone().expect("a body that is bytes");
+            match std::mem::replace(&mut request, again).send().await {
+                Ok(response) => break response,
+                Err(why) if tries < 5 && why.is_request() => tries += 1,
+                Err(why) => panic!("an answer: {why:?}"),
+            }
+        };
         let (status, headers) = (response.status(), response.headers().clone());
         Answer { status, headers, text: response.text().await.expect("a body") }
     }
