@@ -1,4 +1,6 @@
 //! Commands that need no server, run as a team's continuous integration would.
 
 mod calendar;
+mod compat_graphql;
+mod compat_json_schema;
 mod compat_openapi;

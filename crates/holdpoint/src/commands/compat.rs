@@ -2,6 +2,8 @@
 //!
 //! Reads files; what they mean is judged in `holdpoint_inspect::compat`.
 
+mod graphql;
+mod json_schema;
 mod openapi;
 
 use super::Ended;
@@ -12,12 +14,18 @@ use clap::Subcommand;
 pub enum Compat {
     /// compatible, risky or breaking, from two versions of an HTTP API.
     Openapi(openapi::Openapi),
+    /// compatible, breaking or unknown, from two JSON Schemas.
+    JsonSchema(json_schema::JsonSchema),
+    /// compatible, risky or breaking, from two GraphQL schemas.
+    Graphql(graphql::Graphql),
 }
 
 impl Compat {
     pub fn run(self, out: &Out) -> Ended {
         match self {
             Compat::Openapi(args) => args.run(out),
+            Compat::JsonSchema(args) => args.run(out),
+            Compat::Graphql(args) => args.run(out),
         }
     }
 }
