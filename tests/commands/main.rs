@@ -2,6 +2,8 @@
 
 mod calendar;
 mod compat_avro;
+mod compat_graphql;
+mod compat_json_schema;
 mod compat_openapi;
 mod compat_protobuf;
 mod migration;

@@ -4,6 +4,8 @@
 
 mod against;
 mod avro;
+mod graphql;
+mod json_schema;
 mod openapi;
 mod protobuf;
 
@@ -19,6 +21,10 @@ pub enum Compat {
     Avro(avro::Avro),
     /// compatible, risky or breaking, from two folders of .proto files.
     Protobuf(protobuf::Protobuf),
+    /// compatible, breaking or unknown, from two JSON Schemas.
+    JsonSchema(json_schema::JsonSchema),
+    /// compatible, risky or breaking, from two GraphQL schemas.
+    Graphql(graphql::Graphql),
 }
 
 impl Compat {
@@ -27,6 +33,8 @@ impl Compat {
             Compat::Openapi(args) => args.run(out),
             Compat::Avro(args) => args.run(out),
             Compat::Protobuf(args) => args.run(out),
+            Compat::JsonSchema(args) => args.run(out),
+            Compat::Graphql(args) => args.run(out),
         }
     }
 }

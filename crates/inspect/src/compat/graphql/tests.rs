@@ -183,3 +183,49 @@ fn usage_names_who_is_hit() {
         assert!(why.what.contains(part), "{text}: {why}");
     }
 }
+
+/// Schemas and operations, damaged here and there.
+#[test]
+#[ignore = "long: make fuzz"]
+fn fuzz_damaged_graphql() {
+    let seconds = std::env::var("HOLDPOINT_FUZZ_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(60);
+    let end = std::time::Instant::now() + std::time::Duration::from_secs(seconds);
+    let whole = "schema { query: Q } \"\"\"a\"\"\" type Q implements A & B @d(x: [1, {a: $b}]) { f(a: [Int!]! = [1] @x): T! } union T = | Q | R type R { a: E }
+        enum E { A B @deprecated } input N @oneOf { a: Int = 1, b: String = \"x\\\"\" } interface A { f: T } interface B implements A { f: T }
+        extend type Q { g: N } scalar S @specifiedBy(url: \"u\") directive @d(x: S = 1.5e3) repeatable on FIELD | OBJECT # c";
+    let asked =
+        "query Q($a: [N!]! = [{a: 1}] @d) @d { f(a: [1]) { ...F ... on Q @d { g } ... { x: f } } } fragment F on T { __typename } { f }";
+    let (mut state, mut count, mut read) = (0x9E37_79B9u64, 0u64, 0u64);
+    let mut roll = |sides: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 11) as usize % sides.max(1)
+    };
+    while std::time::Instant::now() < end {
+        count += 1;
+        let mut bytes = if roll(2) == 0 { whole.as_bytes().to_vec() } else { asked.as_bytes().to_vec() };
+        for _ in 0..roll(5) {
+            let (at, to) = (roll(bytes.len()), roll(bytes.len()));
+            match roll(4) {
+                0 => bytes[at] = roll(256) as u8,
+                1 => _ = bytes.drain(at.min(to)..at.max(to).min(at.min(to) + 20)).count(),
+                2 => bytes.insert(at, b"{}[]()!$&:=@|.\"# a0-"[roll(20)]),
+                _ => {
+                    let piece = bytes[at.min(to)..at.max(to)].to_vec();
+                    _ = bytes.splice(at..at, piece).count();
+                }
+            }
+            bytes.push(b' ');
+        }
+        let given = [Given { name: "x.graphql", bytes: &bytes }];
+        if let Ok(schema) = Schema::read(&given) {
+            read += 1;
+            compare(&schema, &schema).iter().for_each(|finding| panic!("a schema differs from itself: {finding:?}"));
+        }
+        let base = Schema::read(&[Given { name: "b.graphql", bytes: b"type Query { f(a: [Int]): Query }" }]).unwrap();
+        read += u64::from(Usage::read(&base, &given).is_ok());
+    }
+    println!("{count} documents, {read} of them read");
+    assert!(read > 0);
+}
