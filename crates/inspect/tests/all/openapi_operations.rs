@@ -718,6 +718,15 @@ fn a_finding_says_whom_it_hits_and_where() {
     assert_eq!(one.message, "GET /a and 1 more, response 200 application/json, items/name: The type was string, is boolean.");
 }
 
+/// What was odd before and stayed so is no change; the fuzzer found these.
+#[test]
+fn oddities_that_stay_are_no_findings() {
+    for operation in ["{deprecated: true, x-sunset: soon}", "{x-stability-level: shiny}", "{deprecated: true, x-sunset: {}}"] {
+        let text = format!("openapi: 3.1.0\npaths: {{/a: {{get: {operation}}}}}\n");
+        assert_eq!(findings(&text, &text), [], "{operation}");
+    }
+}
+
 #[test]
 fn a_break_is_held_against_the_version() {
     for (was, is, rule) in [

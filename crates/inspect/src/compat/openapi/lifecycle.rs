@@ -77,7 +77,7 @@ pub(super) fn operation(base: (&Spec, NodeId), revision: (&Spec, NodeId), today:
                 {
                     let message = format!("The day on which it goes was {was}, is {is}: earlier than announced.");
                     found.push(Found::new("api-sunset-date-changed-too-small", Breaking, (Side::Revision, *node), message));
-                } else if day(is).is_none() {
+                } else if day(is).is_none() && is != was {
                     found.push(unreadable(is, (Side::Revision, *node)));
                 }
             }
@@ -91,6 +91,7 @@ pub(super) fn operation(base: (&Spec, NodeId), revision: (&Spec, NodeId), today:
     let (was, is) = (level_of(base), level_of(revision));
     if let Some((name, node)) = &is
         && level(name).is_none()
+        && was.as_ref().is_none_or(|was| was.0 != *name)
     {
         let message = format!("{name:?} is no stability level; expected draft, alpha, beta or stable.");
         found.push(Found::new("api-invalid-stability-level", Breaking, (Side::Revision, *node), message));
