@@ -19,7 +19,12 @@ fn breaking_risky_and_compatible_with_their_places() {
     let run = |args: &[&str]| CommandLine::new(folder.path()).run([&["--json", "compat", "graphql"], args].concat());
     let said = run(&["old.graphql", "new.graphql", "--html", "out.html"]).code(1).json();
     assert_eq!(said["verdict"], "breaking");
-    let told: Vec<_> = said["findings"].as_array().into_iter().flatten().map(|one| (one["rule"].as_str(), one["path"].as_str(), one["line"].as_u64())).collect();
+    let told: Vec<_> = said["findings"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|one| (one["rule"].as_str(), one["path"].as_str(), one["line"].as_u64()))
+        .collect();
     assert_eq!(told, [(Some("field-removed"), Some("User.mail"), Some(4)), (Some("value-added-to-enum"), Some("Role.GUEST"), Some(7))]);
     assert!(std::fs::read_to_string(folder.path().join("out.html")).expect("a page").contains("field-removed"));
     write(folder.path(), "new.graphql", "type Query { user: User } type User { id: ID! mail: String } enum Role { ADMIN GUEST }");
@@ -38,7 +43,17 @@ fn a_folder_is_one_schema_and_usage_names_who_is_hit() {
     write(folder.path(), "new/all.gql", "type Query { user: User } type User { id: ID! }");
     write(folder.path(), "app.graphql", "query Profile { user { ...card } } fragment card on User { mail }");
     write(folder.path(), "seen.jsonl", "{\"query\": \"{ user { mail } }\", \"consumer\": \"web\", \"time\": \"2026-11-24T00:00:00Z\"}\n");
-    let run = CommandLine::new(folder.path()).run(["--json", "compat", "graphql", "old", "new", "--usage", "app.graphql", "--usage", "seen.jsonl"]);
+    let run = CommandLine::new(folder.path()).run([
+        "--json",
+        "compat",
+        "graphql",
+        "old",
+        "new",
+        "--usage",
+        "app.graphql",
+        "--usage",
+        "seen.jsonl",
+    ]);
     let said = run.code(1).json();
     let used = |path: &str| {
         let findings = said["findings"].as_array().into_iter().flatten();

@@ -18,17 +18,27 @@ fn a_witness_shows_what_breaks_in_each_mode() {
         "new.json",
         "{\"type\": \"object\",\n \"properties\": {\n  \"age\": {\"type\": \"integer\"},\n  \"name\": {\"type\": \"string\"}},\n \"additionalProperties\": false}",
     );
-    let run = |args: &[&str]| CommandLine::new(folder.path()).run([&["--json", "compat", "json-schema", "old.json", "new.json"], args].concat());
+    let run =
+        |args: &[&str]| CommandLine::new(folder.path()).run([&["--json", "compat", "json-schema", "old.json", "new.json"], args].concat());
     let said = run(&[]).code(1).json();
-    assert_eq!((said["verdict"].as_str(), said["mode"].as_str(), said["findings"].as_array().map(Vec::len)), (Some("breaking"), Some("backward"), Some(1)));
+    assert_eq!(
+        (said["verdict"].as_str(), said["mode"].as_str(), said["findings"].as_array().map(Vec::len)),
+        (Some("breaking"), Some("backward"), Some(1))
+    );
     let finding = &said["findings"][0];
-    assert_eq!((finding["rule"].as_str(), finding["file"].as_str(), finding["line"].as_u64()), (Some("refused-by-type"), Some("new.json"), Some(3)));
+    assert_eq!(
+        (finding["rule"].as_str(), finding["file"].as_str(), finding["line"].as_u64()),
+        (Some("refused-by-type"), Some("new.json"), Some(3))
+    );
     assert_eq!((finding["path"].as_str(), finding["instance"].as_str()), (Some("#/properties/age/type"), Some("/age")));
     let age = finding["witness"]["age"].as_f64().expect("a number");
     assert!(age.fract() != 0.0, "{finding:#}");
     let said = run(&["--mode", "forward"]).code(1).json();
     assert_eq!(said["findings"][0]["rule"], "refused-by-additional-properties");
-    assert_eq!(said["findings"][0]["witness"].as_object().map(|witness| witness.keys().cloned().collect::<Vec<_>>()), Some(vec!["name".to_owned()]));
+    assert_eq!(
+        said["findings"][0]["witness"].as_object().map(|witness| witness.keys().cloned().collect::<Vec<_>>()),
+        Some(vec!["name".to_owned()])
+    );
     let said = run(&["--mode", "full", "--sarif", "out.sarif"]).code(1).json();
     assert_eq!(said["findings"].as_array().map(Vec::len), Some(2));
     assert!(std::fs::read_to_string(folder.path().join("out.sarif")).expect("SARIF").contains("refused-by-type"));
@@ -41,7 +51,8 @@ fn unknown_blocks_unless_it_is_let_pass() {
     let folder = folder();
     write(folder.path(), "old.yaml", "type: string\npattern: ^(?!a)b\n");
     write(folder.path(), "new.yaml", "type: string\npattern: ^(?!c)b\n");
-    let run = |args: &[&str]| CommandLine::new(folder.path()).run([&["--json", "compat", "json-schema", "old.yaml", "new.yaml"], args].concat());
+    let run =
+        |args: &[&str]| CommandLine::new(folder.path()).run([&["--json", "compat", "json-schema", "old.yaml", "new.yaml"], args].concat());
     let said = run(&[]).code(1).json();
     assert_eq!((said["verdict"].as_str(), said["findings"][0]["rule"].as_str()), (Some("unknown"), Some("undecided-pattern")));
     assert_eq!(run(&["--allow-unknown"]).code(0).json()["verdict"], "unknown");
@@ -53,7 +64,8 @@ fn references_are_followed_into_given_files_and_drafts_are_asked_for() {
     write(folder.path(), "old.json", r#"{"$ref": "https://example.org/address"}"#);
     write(folder.path(), "new.json", r#"{"type": "object", "required": ["street"]}"#);
     write(folder.path(), "address.json", r#"{"type": "object", "required": ["street", "town"]}"#);
-    let run = |args: &[&str]| CommandLine::new(folder.path()).run([&["--json", "compat", "json-schema", "old.json", "new.json"], args].concat());
+    let run =
+        |args: &[&str]| CommandLine::new(folder.path()).run([&["--json", "compat", "json-schema", "old.json", "new.json"], args].concat());
     let said = run(&[]).code(2).stderr;
     assert!(said.contains("old.json:1") && said.contains("https://example.org/address"), "{said}");
     let given = ["--base-resource", "https://example.org/address=address.json"];

@@ -15,6 +15,8 @@ use tempfile::TempDir;
 
 /// A lost lease is granted again 17 s after it was; the machine may be busy besides.
 pub const PATIENCE: Duration = Duration::from_secs(90);
+/// How long a point that was armed is waited for before the next one is.
+const SOON: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Base {
@@ -153,6 +155,15 @@ impl Stage {
 
     /// The story comes to these names now.
     pub fn arm(&mut self, names: &[&str]) {
+        // What passes in the background may be about to die at the point before this one, or have died unnoticed.
+        let until = Instant::now() + SOON;
+        while self.armed.is_some() && Instant::now() < until {
+            self.tick();
+            pause(Duration::from_millis(20));
+        }
+        if let Some((point, _)) = self.armed.take() {
+            self.pending.push_front(point);
+        }
         let next = self.pending.iter().position(|point| names.contains(&point.name.as_str()));
         let Some(next) = next.and_then(|next| self.pending.remove(next)) else { return };
         self.arm_point(next);
