@@ -36,7 +36,7 @@ fn regressions_are_found_in_time() {
         ("gauge + 1 sd", World::Gauge(Gauge { shift: 1.0, ..gauge(0.0) }), Either, 150, 95.0, 39),
         ("gauge + 3 sd, AR(1) 0.8", World::Gauge(Gauge { shift: 3.0, ..gauge(0.8) }), Either, 150, 92.0, 31),
         ("0.1 events x 10", World::Counts(Counts { ratio: 10.0, ..counts(0.1) }), HigherIsWorse, 150, 98.0, 21),
-        ("20 events x 1.2", World::Counts(Counts { ratio: 1.2, ..counts(20.0) }), HigherIsWorse, 150, 85.0, 34),
+        ("20 events x 1.2", World::Counts(Counts { ratio: 1.2, ..counts(20.0) }), HigherIsWorse, 150, 85.0, 38),
         ("1 event x 10, canary 5 %", World::Counts(Counts { ratio: 10.0, share: 0.05, ..counts(0.5) }), HigherIsWorse, 150, 98.0, 15),
         ("2 % slow, canary 5 %", World::Latency(Latency { slow: 0.02, ..latency(1_000.0, 0.05) }), HigherIsWorse, 30, 95.0, 37),
     ] {
