@@ -117,7 +117,12 @@ fn body(route: &str, world: &World, release: &holdpoint_tests::Release) -> Value
         }
         "POST /v1/releases/{id}/deployments" | "POST /v1/releases/{id}/promotions" => json!({"environment": "test"}),
         "POST /v1/runs/{id}/resolve" => json!({"step": "verify", "outcome": "done", "reason": "hers"}),
-        "POST /v1/runs/{id}/rollback" | "DELETE /v1/freezes/{id}" | "POST /v1/releases/{id}/withdraw" => json!({"reason": "hers"}),
+        "POST /v1/runs/{id}/rollback" | "DELETE /v1/freezes/{id}" | "DELETE /v1/waivers/{id}" | "POST /v1/releases/{id}/withdraw" => {
+            json!({"reason": "hers"})
+        }
+        "POST /v1/waivers" => {
+            json!({"advisory": "GHSA-1", "package": "pkg:npm/left-pad", "until": "2099-01-01T00:00:00Z", "reason": "hers"})
+        }
         "POST /v1/worker/lease" => json!({"pool": "default", "worker": "hers"}),
         _ => json!({}),
     }
