@@ -155,6 +155,10 @@ impl Stage {
 
     /// The story comes to these names now.
     pub fn arm(&mut self, names: &[&str]) {
+        let wanted = |point: &Point| names.contains(&point.name.as_str());
+        if !self.pending.iter().any(wanted) {
+            return;
+        }
         // What passes in the background may be about to die at the point before this one, or have died unnoticed.
         let until = Instant::now() + SOON;
         while self.armed.is_some() && Instant::now() < until {
@@ -164,8 +168,7 @@ impl Stage {
         if let Some((point, _)) = self.armed.take() {
             self.pending.push_front(point);
         }
-        let next = self.pending.iter().position(|point| names.contains(&point.name.as_str()));
-        let Some(next) = next.and_then(|next| self.pending.remove(next)) else { return };
+        let Some(next) = self.pending.iter().position(wanted).and_then(|next| self.pending.remove(next)) else { return };
         self.arm_point(next);
     }
 
