@@ -86,7 +86,12 @@ pub fn scan(root: &Path, file_bytes_max: u64, out: &Out) -> anyhow::Result<Seen>
     let complete = std::thread::scope(|scope| {
         let others: Vec<_> = (1..workers).map(|_| scope.spawn(work)).collect();
         seen.add(work());
-        others.into_iter().map(|other| other.join().map(|one| seen.add(one)).is_ok()).fold(true, |all, one| all && one)
+        let mut all = true;
+        // Each is joined, also after one that failed.
+        for other in others {
+            all &= other.join().map(|one| seen.add(one)).is_ok();
+        }
+        all
     });
     bar.finish_and_clear();
     anyhow::ensure!(complete, "a thread that scanned files has ended early");
