@@ -85,3 +85,30 @@ fn hostile_documents_are_refused() {
     assert!(command.run_with(["sbom", "validate", "-"], twice.as_bytes()).code(2).stderr.contains("twice"));
     assert!(command.run_with(["sbom", "validate", "-"], b"<bom/>").code(2).stderr.contains("line 1"));
 }
+
+/// Allowed, an exception that holds, one that expired, and a policy that is wrong.
+#[test]
+fn licences_are_judged_by_a_policy() {
+    let folder = folder();
+    let lock = r#"{"lockfileVersion": 3, "packages": {"": {"name": "shop"},
+        "node_modules/a": {"version": "1.0.0", "license": "MIT OR GPL-3.0-only"},
+        "node_modules/b": {"version": "2.0.0", "license": "ISC"},
+        "node_modules/c": {"version": "3.0.0"}}}"#;
+    std::fs::write(folder.path().join("package-lock.json"), lock).expect("a file");
+    let exception = |package: &str| format!("{{package: 'pkg:npm/{package}', reason: replaced soon, by: grace, expires: 2026-06-30}}");
+    let policy = format!("allow: [MIT]\nexceptions: [{}, {}]\n", exception("b"), exception("c"));
+    std::fs::write(folder.path().join("policy.yaml"), policy).expect("a file");
+    std::fs::write(folder.path().join("wrong.yaml"), "allow: [MTI]\n").expect("a file");
+    let command = CommandLine::new(folder.path());
+    let run = |policy: &str, now: &str| {
+        command.run(["--json", "scan", "licenses", "package-lock.json", "--policy", policy, "--now", now, "--sarif", "out.sarif"])
+    };
+    let said = run("policy.yaml", "2026-06-30T23:59:59Z").code(0).json();
+    assert_eq!((said["verdict"].as_str(), said["components"].as_u64()), (Some("clean"), Some(3)), "{said:#}");
+    let said = run("policy.yaml", "2026-07-01T00:00:00Z").code(1).json();
+    let rules: Vec<&str> = said["findings"].as_array().into_iter().flatten().filter_map(|one| one["rule"].as_str()).collect();
+    assert_eq!((said["verdict"].as_str(), rules), (Some("found"), vec!["licence-not-allowed", "licence-unknown"]), "{said:#}");
+    assert_eq!(said["findings"][0]["exception_expired"], "2026-06-30");
+    assert!(std::fs::read_to_string(folder.path().join("out.sarif")).expect("SARIF").contains("licence-unknown"));
+    assert!(run("wrong.yaml", "2026-07-01T00:00:00Z").code(2).stderr.contains("\"MTI\" is no identifier"));
+}
