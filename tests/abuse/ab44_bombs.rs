@@ -137,6 +137,21 @@ fn ab44_a_gigabyte_is_not_read() {
     assert!(after.saturating_sub(before) < MEMORY_KIB, "memory grew from {before} to {after} KiB");
 }
 
+/// A refusal reaches also the client that is still writing: the connection is not reset over unread bytes.
+#[test]
+fn ab44_the_refusal_reaches_who_is_still_writing() {
+    let world = World::start();
+    let root = world.api("root");
+    let body = vec![b' '; 12 << 20];
+    for round in 0..30 {
+        // The first route reads nothing of such a body; the second does not even ask who it is.
+        let answer = root.upload("POST", "/v1/releases", "application/json", body.clone());
+        assert_eq!(answer.status, 413, "round {round}: {}", answer.text());
+        let answer = Client::new(world.server.url()).upload("POST", "/v1/evidence?kind=junit", "application/xml", body.clone());
+        assert_eq!(answer.status, 401, "round {round}: {}", answer.text());
+    }
+}
+
 /// Those who send a byte a second do not keep others waiting.
 #[test]
 fn ab44_slow_callers_hold_up_nobody() {

@@ -10,6 +10,7 @@ mod guard;
 pub mod organisation;
 mod page;
 pub mod problem;
+mod rest;
 mod router;
 mod routes;
 pub mod secrets;

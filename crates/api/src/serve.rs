@@ -1,6 +1,6 @@
 //! The listener: HTTP/1.1 with a limit on how long a request's head may take, and an orderly end.
 
-use crate::{Settings, router};
+use crate::{Settings, rest, router};
 use axum::extract::ConnectInfo;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -55,7 +55,7 @@ pub async fn serve(listener: TcpListener, settings: Settings, shutdown: impl Fut
         tokio::spawn(async move {
             let service = tower::service_fn(move |mut request: http::Request<hyper::body::Incoming>| {
                 request.extensions_mut().insert(ConnectInfo::<SocketAddr>(peer));
-                app.clone().oneshot(request.map(axum::body::Body::new))
+                app.clone().oneshot(rest::read_out(request))
             });
             let mut builder = hyper::server::conn::http1::Builder::new();
             builder.timer(TokioTimer::new()).header_read_timeout(HEAD_TIME).max_buf_size(HEAD_MAX);
