@@ -74,6 +74,7 @@ struct Inner {
     presence: presence::Presence,
     scrub: scrub::Scrub,
     claims: claims::Claims,
+    leased: protocol::Leased,
 }
 
 impl Engine {
@@ -90,6 +91,7 @@ impl Engine {
             presence: presence::Presence::default(),
             scrub: scrub::Scrub::default(),
             claims: claims::Claims::default(),
+            leased: protocol::Leased::default(),
         };
         Engine { inner: Arc::new(inner) }
     }
@@ -123,6 +125,9 @@ impl Engine {
         self.inner.sealed.subscribe()
     }
 
+    pub(crate) fn leased(&self) -> &protocol::Leased {
+        &self.inner.leased
+    }
     pub(crate) fn claims(&self) -> &claims::Claims {
         &self.inner.claims
     }

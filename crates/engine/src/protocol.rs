@@ -2,7 +2,7 @@
 
 use crate::Engine;
 use crate::resolve::{self, Known};
-use holdpoint_domain::kernel::{Actor, DocKey, Span, View};
+use holdpoint_domain::kernel::{Actor, DocKey, Kind, Need, ReleaseId, Span, Stop, Timestamp, View};
 use holdpoint_domain::nouns::{Environment, Outcome, Release, Run, Service, StepSpec};
 use holdpoint_domain::orchestration::{runs, workers};
 use holdpoint_executors::spec::{Outcome as Told, Spec};
@@ -10,8 +10,8 @@ use holdpoint_seal::digest::Digest;
 use holdpoint_store::{QueuedAction, Request, StoreError};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// Length of a lease; a worker renews it well before.
@@ -98,9 +98,10 @@ impl Engine {
 
     /// Puts together what a worker needs for a lease that was granted.
     async fn lease_of(&self, granted: Granted, worker: &str) -> holdpoint_store::Result<Option<Lease>> {
-        let Granted { run, step, attempt, token, mode } = granted;
-        let Some(step) = run.step(&step).cloned() else { return Ok(None) };
-        let spec = match self.spec_of(&run, &step, worker).await? {
+        let Granted { seen, step, attempt, token, mode } = granted;
+        let run = Arc::clone(&seen.run);
+        let Some(step) = run.step(&step) else { return Ok(None) };
+        let spec = match self.spec_of(&seen, step, worker).await? {
             Ok(spec) => spec,
             Err(why) => {
                 // What cannot be put together cannot run: the step fails, and the run turns back.
@@ -109,6 +110,7 @@ impl Engine {
             }
         };
         let secret = self.secret(&attempt, run.id.as_str(), &step.id);
+        self.leased().keep(&attempt, token, Arc::clone(&run), worker);
         Ok(Some(Lease {
             attempt,
             secret,
@@ -117,8 +119,8 @@ impl Engine {
             mode: if mode == runs::Mode::Start { "start".to_owned() } else { "observe".to_owned() },
             probe: mode == runs::Mode::Probe,
             run: run.id.to_string(),
-            step: step.id,
-            title: step.title,
+            step: step.id.clone(),
+            title: step.title.clone(),
             lease_ms: u64::try_from(LEASE.as_millis()).unwrap_or(15_000),
             spec,
         }))
@@ -146,16 +148,17 @@ impl Engine {
             idempotency: None,
             locks: vec![DocKey::new(holdpoint_domain::kernel::Kind::Run, action.run.as_str())],
         };
-        let (seen, told) = Seen::new();
+        let (sight, told) = Sight::new();
         let decide = move |view: &View, now| {
+            Seen::want(view, &ask.run)?;
             let run = runs::get(view, &ask.run)?;
             let decision = runs::grant(view, &run, &ask, now)?;
-            seen.is(run);
+            sight.is(Seen::of(view, run, now)?);
             Ok(decision)
         };
         match self.store().decide(&request, decide).await {
             Ok(committed) if committed.answer.get("held").is_some() => Ok(None),
-            Ok(committed) => Granted::read(&committed.answer, told.run()).map(Some),
+            Ok(committed) => Granted::read(&committed.answer, told.seen()).map(Some),
             Err(StoreError::Refused(_)) => Ok(None),
             Err(other) => Err(other),
         }
@@ -163,33 +166,20 @@ impl Engine {
 
     async fn spec_of(
         &self,
-        run: &Run,
+        seen: &Seen,
         step: &holdpoint_domain::nouns::Step,
         worker: &str,
     ) -> holdpoint_store::Result<Result<Spec, String>> {
-        let Some(service) = self.store().get::<Service>(self.project(), &run.service).await? else {
-            return Ok(Err(format!("service {} is not declared any more", run.service)));
-        };
-        let environment = match &run.environment {
-            Some(name) => self.store().get::<Environment>(self.project(), name).await?,
-            None => None,
-        };
+        let run = &*seen.run;
+        let Some(service) = &seen.service else { return Ok(Err(format!("service {} is not declared any more", run.service))) };
         let release = match (resolve::is_old(step), &run.previous) {
-            (true, Some(previous)) => previous.release.clone(),
-            _ => run.release.clone(),
+            (true, Some(previous)) => &previous.release,
+            _ => &run.release,
         };
-        let config: BTreeMap<String, String> = match release {
-            Some(id) => self
-                .store()
-                .get::<Release>(self.project(), id.as_str())
-                .await?
-                .map(|release| release.manifest().config.clone())
-                .unwrap_or_default(),
-            None => BTreeMap::new(),
-        };
-        let at = self.store().now().await?;
+        let none = BTreeMap::new();
+        let config = release.as_ref().and_then(|id| seen.configs.get(id)).unwrap_or(&none);
         let started = self.started(run, step).await?;
-        let known = Known { run, service: &service, environment: environment.as_ref(), config: &config, at, started: &started, worker };
+        let known = Known { run, service, environment: seen.environment.as_ref(), config, at: seen.at, started: &started, worker };
         Ok(resolve::spec(&known, step))
     }
 
@@ -258,8 +248,13 @@ impl Engine {
         log: Option<Digest>,
         go_on: bool,
     ) -> holdpoint_store::Result<Taken> {
-        let Some(run) = self.store().get::<Run>(&attempt.project, &attempt.run).await? else {
-            return Err(StoreError::Broken(format!("{} is gone", attempt.run)));
+        let known = self.leased().take(&attempt.attempt, token).filter(|known| !not_started && !proves(&known.run, &attempt.step));
+        let (run, worker) = match known {
+            Some(known) => (known.run, Some(known.worker)),
+            None => match self.store().get::<Run>(&attempt.project, &attempt.run).await? {
+                Some(run) => (Arc::new(run), None),
+                None => return Err(StoreError::Broken(format!("{} is gone", attempt.run))),
+            },
         };
         let mut outcome = match told {
             _ if not_started => match begun_elsewhere(&run, attempt) {
@@ -293,7 +288,7 @@ impl Engine {
         }
         self.keep_named(&outcome).await?;
         slim(&mut outcome, current.as_ref().map(|step| &step.spec));
-        let worker = current.and_then(|step| step.attempts.into_iter().find(|one| one.token == token)).map(|one| one.worker);
+        let worker = worker.or_else(|| Some(current?.attempts.into_iter().find(|one| one.token == token)?.worker));
         match worker {
             Some(worker) if go_on => {
                 let told = runs::Report {
@@ -317,15 +312,18 @@ impl Engine {
     async fn report_and_go_on(&self, run: &Run, told: runs::Report, worker: String) -> holdpoint_store::Result<Taken> {
         let alive = self.alive(&run.pool).await?;
         let onward = runs::Onward { pool: run.pool.clone(), worker: worker.clone(), alive, length: length() };
-        let (seen, after) = Seen::new();
+        let (sight, after) = Sight::new();
         let decide = move |view: &View, now| {
+            Seen::want(view, &told.run)?;
             let (decision, run) = runs::report_and_go_on(view, &told, &onward, now)?;
-            seen.is(run);
+            if decision.answer.get("next").is_some() {
+                sight.is(Seen::of(view, run, now)?);
+            }
             Ok(decision)
         };
         let answer = self.decide("step.report", runs::locks(run), decide).await?.answer;
         let next = match answer.get("next") {
-            Some(granted) => self.lease_of(Granted::read(granted, after.run())?, &worker).await?,
+            Some(granted) => self.lease_of(Granted::read(granted, after.seen())?, &worker).await?,
             None => None,
         };
         Ok(Taken { answer, next })
@@ -372,8 +370,7 @@ pub struct Taken {
 
 /// A lease as its transaction granted it.
 pub(crate) struct Granted {
-    /// As it was before the lease.
-    pub(crate) run: Run,
+    pub(crate) seen: Seen,
     pub(crate) step: String,
     pub(crate) attempt: String,
     pub(crate) token: u64,
@@ -381,30 +378,108 @@ pub(crate) struct Granted {
 }
 
 impl Granted {
-    fn read(answer: &Value, run: Option<Run>) -> holdpoint_store::Result<Self> {
+    fn read(answer: &Value, seen: Option<Seen>) -> holdpoint_store::Result<Self> {
         let text = |name: &str| answer.get(name).and_then(Value::as_str).map(str::to_owned);
         let mode = answer.get("mode").cloned().and_then(|mode| serde_json::from_value(mode).ok());
-        match (run, text("step"), text("attempt"), answer.get("token").and_then(Value::as_u64), mode) {
-            (Some(run), Some(step), Some(attempt), Some(token), Some(mode)) => Ok(Self { run, step, attempt, token, mode }),
+        match (seen, text("step"), text("attempt"), answer.get("token").and_then(Value::as_u64), mode) {
+            (Some(seen), Some(step), Some(attempt), Some(token), Some(mode)) => Ok(Self { seen, step, attempt, token, mode }),
             _ => Err(StoreError::Broken(format!("a lease that cannot be read: {answer}"))),
         }
     }
 }
 
-/// Carries the run out of a decision as it was read there: what was decided on, without reading it once more.
-struct Seen(Arc<Mutex<Option<Run>>>);
+/// What a lease's decision saw: of this the worker's instructions are made, without reading it once more.
+pub(crate) struct Seen {
+    /// As it was before the lease.
+    pub(crate) run: Arc<Run>,
+    service: Option<Service>,
+    environment: Option<Environment>,
+    /// Configuration of the release and of the one before it.
+    configs: BTreeMap<ReleaseId, BTreeMap<String, String>>,
+    at: Timestamp,
+}
 
 impl Seen {
+    fn releases(run: &Run) -> impl Iterator<Item = &ReleaseId> {
+        run.release.iter().chain(run.previous.as_ref().and_then(|before| before.release.as_ref()))
+    }
+
+    /// Asks for everything at once and first, so that the decision itself is made once.
+    fn want(view: &View, run: &str) -> Result<(), Stop> {
+        let Some(run) = view.look::<Run>(run)? else { return Ok(()) };
+        let doc = |kind, key: &str| Need::Doc(DocKey::new(kind, key));
+        let needs = [doc(Kind::Service, &run.service)]
+            .into_iter()
+            .chain(run.environment.iter().map(|name| doc(Kind::Environment, name)))
+            .chain(Self::releases(&run).map(|id| doc(Kind::Release, id.as_str())));
+        view.want(needs)
+    }
+
+    fn of(view: &View, run: Run, at: Timestamp) -> Result<Self, Stop> {
+        let mut configs = BTreeMap::new();
+        for id in Self::releases(&run) {
+            if let Some(release) = view.look::<Release>(id.as_str())? {
+                configs.insert(id.clone(), release.manifest().config.clone());
+            }
+        }
+        let environment = match &run.environment {
+            Some(name) => view.get(name)?,
+            None => None,
+        };
+        Ok(Self { service: view.get(&run.service)?, environment, configs, at, run: Arc::new(run) })
+    }
+}
+
+/// Carries what a decision saw out of it.
+struct Sight(Arc<Mutex<Option<Seen>>>);
+
+impl Sight {
     fn new() -> (Self, Self) {
         let shared = Arc::default();
         (Self(Arc::clone(&shared)), Self(shared))
     }
-    fn is(&self, run: Run) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(run);
+    fn is(&self, seen: Seen) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(seen);
     }
-    fn run(&self) -> Option<Run> {
+    fn seen(&self) -> Option<Seen> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
+}
+
+/// Leases that this process granted, so that an outcome need not read its run before its own transaction does. Decides
+/// nothing: whether a lease still holds is that transaction's to say.
+#[derive(Default)]
+pub(crate) struct Leased(Mutex<HashMap<String, Holding>>);
+
+/// More leases than this are not remembered.
+const LEASED_MAX: usize = 10_000;
+
+impl Leased {
+    fn all(&self) -> MutexGuard<'_, HashMap<String, Holding>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+    fn keep(&self, attempt: &str, token: u64, run: Arc<Run>, worker: &str) {
+        let mut all = self.all();
+        if all.len() >= LEASED_MAX {
+            all.clear();
+        }
+        all.insert(attempt.to_owned(), Holding { token, run, worker: worker.to_owned() });
+    }
+    fn take(&self, attempt: &str, token: u64) -> Option<Holding> {
+        self.all().remove(attempt).filter(|known| known.token == token)
+    }
+}
+
+struct Holding {
+    token: u64,
+    /// As it was before the lease.
+    run: Arc<Run>,
+    worker: String,
+}
+
+/// Whether an outcome of the step is evidence: then it counts only while the lease holds, and that is looked up.
+fn proves(run: &Run, step: &str) -> bool {
+    run.step(step).is_none_or(|step| matches!(step.spec, StepSpec::Build { .. } | StepSpec::Command { junit: Some(_), .. }))
 }
 
 fn length() -> Span {

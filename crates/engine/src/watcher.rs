@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Errors more per request that are put up with beside the relative tolerance: a service without errors has no relative
@@ -71,7 +72,7 @@ async fn take_up(engine: &Engine, action: QueuedAction) {
         Ok(None) => return,
         Err(why) => return tracing::warn!(%why, run = action.run, "a watch could not be taken up"),
     };
-    let (token, run) = (granted.token, granted.run);
+    let (token, run) = (granted.token, granted.seen.run);
     let engine = engine.clone();
     tokio::spawn(async move {
         let (id, step) = (run.id.to_string(), action.step.clone());
@@ -82,7 +83,7 @@ async fn take_up(engine: &Engine, action: QueuedAction) {
     });
 }
 
-async fn watch_step(engine: &Engine, run: Run, step: &str, token: u64) -> holdpoint_store::Result<()> {
+async fn watch_step(engine: &Engine, run: Arc<Run>, step: &str, token: u64) -> holdpoint_store::Result<()> {
     let Some(StepSpec::Watch(spec)) = run.step(step).map(|step| step.spec.clone()) else { return Ok(()) };
     let environment = run.environment.clone().unwrap_or_default();
     let place = engine.store().get::<Environment>(engine.project(), &environment).await?;

@@ -8,6 +8,9 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 /// A clock that is this far behind the latest fact has jumped.
 const JUMP_US: i64 = 2_000_000;
 
+/// The server's clock, asked now and not at the transaction's start: locks may have been waited for.
+pub(crate) const POSTGRES_TIME: &str = "(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::BIGINT";
+
 /// Remembers the latest instant seen, so that a step backwards is noticed.
 #[derive(Default)]
 pub(crate) struct Clock {
@@ -29,19 +32,27 @@ impl Clock {
     pub(crate) fn doubtful(&self) -> bool {
         self.jumped() || self.skewed.load(Ordering::SeqCst)
     }
-    /// The instant of a decision, to the microsecond. On PostgreSQL the server's, asked now and not at the transaction's
-    /// start: locks may have been waited for.
+    /// The instant of a decision, to the microsecond. On PostgreSQL the server's.
     pub(crate) async fn now(&self, conn: &mut Conn<'_>) -> Result<Timestamp> {
-        let us = match conn.engine() {
-            Engine::Sqlite => return self.own(),
+        match conn.engine() {
+            Engine::Sqlite => self.own(),
             Engine::Postgres => {
-                let before = machine_us();
-                let row = conn.row("SELECT (EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::BIGINT", args![]).await?;
-                let us = row.ok_or_else(|| StoreError::Broken("the database tells no time".to_owned()))?.int(0)?;
-                self.compare(us, before, machine_us());
-                us
+                let before = self.machine();
+                let row = conn.row(format!("SELECT {POSTGRES_TIME}"), args![]).await?;
+                self.answered(row.ok_or_else(|| StoreError::Broken("the database tells no time".to_owned()))?.int(0)?, before)
             }
-        };
+        }
+    }
+
+    /// This machine's clock before the database is asked, for [`Clock::answered`].
+    #[expect(clippy::unused_self, reason = "only who has the clock may ask the machine")]
+    pub(crate) fn machine(&self) -> i64 {
+        machine_us()
+    }
+
+    /// The database's answer to a question asked at `before_us` of this machine's clock.
+    pub(crate) fn answered(&self, us: i64, before_us: i64) -> Result<Timestamp> {
+        self.compare(us, before_us, machine_us());
         self.told(us)
     }
 

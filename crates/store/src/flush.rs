@@ -210,7 +210,7 @@ impl Group<'_> {
                     card.service.as_deref(),
                     card.environment.as_deref(),
                     card.label.as_deref(),
-                    card.state.to_string(),
+                    card.state.text(),
                     card.opened_us,
                     card.at_us,
                 ]);

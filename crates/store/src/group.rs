@@ -4,12 +4,12 @@
 //! This is the heart of the store and the same for both engines. What differs: PostgreSQL locks rows and forgets its
 //! documents at the end; SQLite has one writer, which keeps them for the next transaction.
 
-use crate::clock::Clock;
-use crate::database::{Conn, Engine, args, padded, rows_of};
+use crate::clock::{Clock, POSTGRES_TIME};
+use crate::database::{Arg, Conn, Engine, Row, args, padded, rows_of};
 use crate::decide::{Command, Committed, FactRef, Request};
 use crate::error::{Result, StoreError};
 use crate::flush::{ActionState, FactRow};
-use holdpoint_domain::kernel::{Decision, Doc, DocKey, Kind, Need, Note, Stop, Timestamp, View};
+use holdpoint_domain::kernel::{Decision, Doc, DocKey, Kind, Need, Note, State, Stop, Timestamp, View};
 use holdpoint_domain::nouns::project;
 use holdpoint_seal::canonical;
 use holdpoint_seal::digest::Digest;
@@ -32,7 +32,7 @@ pub(crate) struct Card {
     pub(crate) position: u64,
     /// Leaf hash of the stream's last fact.
     pub(crate) hash: Digest,
-    pub(crate) state: Value,
+    pub(crate) state: State,
     pub(crate) live: bool,
     pub(crate) service: Option<String>,
     pub(crate) environment: Option<String>,
@@ -231,32 +231,47 @@ impl<'a> Group<'a> {
 
     /// Loads documents that are not known yet. Says whether there were any.
     async fn load(&mut self, conn: &mut Conn<'_>, places: &[Place], lock: Lock) -> Result<bool> {
-        self.now = None;
         let missing: Vec<&Place> = places.iter().filter(|place| !self.cache.docs.contains_key(*place)).collect();
+        if !missing.is_empty() {
+            self.now = None;
+        }
         for part in missing.chunks(256) {
             let wanted = padded(part);
             let mut bind = Vec::with_capacity(wanted.len() * 3);
             for (project, key) in &wanted {
                 bind.extend(args![&**project, key.kind.name(), &key.key]);
             }
-            let suffix = match (conn.engine(), lock) {
-                (Engine::Sqlite, _) => "",
-                (Engine::Postgres, Lock::Update) => " FOR UPDATE",
-                (Engine::Postgres, Lock::Share) => " FOR SHARE",
-            };
-            let sql = format!(
-                "{CARD} FROM p_doc WHERE (project, kind, key) IN (VALUES {}) ORDER BY project, kind, key{suffix}",
+            let select = format!(
+                "{CARD} FROM p_doc WHERE (project, kind, key) IN (VALUES {}) ORDER BY project, kind, key",
                 rows_of(wanted.len(), 3, 0)
             );
+            let rows = match (conn.engine(), lock) {
+                (Engine::Sqlite, _) => conn.rows(select, bind).await?,
+                (Engine::Postgres, Lock::Update) => self.locked(conn, format!("{select} FOR UPDATE"), bind).await?,
+                (Engine::Postgres, Lock::Share) => self.locked(conn, format!("{select} FOR SHARE"), bind).await?,
+            };
             for place in part {
                 self.cache.docs.insert((*place).clone(), None);
             }
-            for row in conn.rows(sql, bind).await? {
+            for row in rows {
                 let (place, card) = card(&row)?;
                 self.cache.docs.insert(place, Some(Arc::new(card)));
             }
         }
         Ok(!missing.is_empty())
+    }
+
+    /// Runs a query that locks rows of PostgreSQL, and takes the time that it is once they are locked.
+    async fn locked(&mut self, conn: &mut Conn<'_>, select: String, bind: Vec<Arg>) -> Result<Vec<Row>> {
+        let (before, mut rows) = (self.clock.machine(), conn.rows(with_time(&select), bind).await?);
+        // Every row has the instant at which it left the query; the last of them is after the last lock.
+        let us = rows.iter().map(|row| row.int(CARD_COLUMNS)).try_fold(i64::MIN, |latest, us| us.map(|us| latest.max(us)))?;
+        self.now = Some(self.clock.answered(us, before)?);
+        // Where there is no document, there is a row with the time alone.
+        if rows.len() == 1 && rows.iter().any(|row| matches!(row.maybe_text(0), Ok(None))) {
+            rows.clear();
+        }
+        Ok(rows)
     }
 
     /// The keys of all live documents of a kind, with what this group has changed.
@@ -436,6 +451,15 @@ fn too_many() -> StoreError {
 /// The columns of a card, in the order in which [`card`] reads them.
 pub(crate) const CARD: &str = "SELECT project, kind, key, position, hash, live, service, environment, label, state, opened_us, at_us";
 
+/// How many columns [`CARD`] has.
+const CARD_COLUMNS: usize = 12;
+
+/// A query of [`CARD`] that locks, with the database's clock as one more column, read as each row comes out of it. Without
+/// rows it gives one of nulls and the time.
+fn with_time(select: &str) -> String {
+    format!("WITH locked AS MATERIALIZED ({select}) SELECT locked.*, {POSTGRES_TIME} FROM (SELECT 1) AS one LEFT JOIN locked ON TRUE")
+}
+
 /// Reads a row selected by [`CARD`].
 pub(crate) fn card(row: &crate::database::Row) -> Result<(Place, Card)> {
     let (project, kind, key) = (row.text(0)?, row.text(1)?, row.text(2)?);
@@ -449,7 +473,7 @@ pub(crate) fn card(row: &crate::database::Row) -> Result<(Place, Card)> {
         service: row.maybe_text(6)?,
         environment: row.maybe_text(7)?,
         label: row.maybe_text(8)?,
-        state: serde_json::from_str(&row.text(9)?).map_err(|_| broken("state"))?,
+        state: State::stored(row.text(9)?),
         opened_us: row.int(10)?,
         at_us: row.int(11)?,
     };

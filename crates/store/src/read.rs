@@ -177,7 +177,9 @@ impl Store {
 
 /// Reads a document as its noun.
 pub(crate) fn noun<T: Noun>(doc: &Doc) -> Result<T> {
-    T::deserialize(&doc.state)
+    doc.state
+        .noun::<T>()
+        .map(std::sync::Arc::unwrap_or_clone)
         .map_err(|why| StoreError::Broken(format!("document {} cannot be read by this program: {why}", doc.key.stream())))
 }
 

@@ -5,6 +5,7 @@ mod ids;
 mod note;
 mod refusal;
 mod span;
+mod state;
 mod view;
 
 pub use decision::{AccountKind, Action, ActionChange, Actor, Decision, NewFact, Via};
@@ -12,6 +13,7 @@ pub use ids::{EvidenceId, FreezeId, IdError, PersonId, ReleaseId, RunId, WaiverI
 pub use note::{Note, Salt};
 pub use refusal::{Refusal, Stop};
 pub use span::Span;
+pub use state::State;
 pub use view::{Doc, DocKey, Kind, Need, Noun, View};
 
 /// Instant of a decision: the database's clock, to the microsecond.

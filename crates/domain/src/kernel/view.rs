@@ -4,11 +4,11 @@
 //! [`Stop::Need`](super::Stop::Need), the store loads it under lock and calls again. So decisions stay pure and read only
 //! what they name.
 
-use super::{Stop, Timestamp};
+use super::{State, Stop, Timestamp};
 use crate::nouns::Fact;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// The kinds of stream, and so of document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -106,11 +106,11 @@ pub struct Doc {
     pub key: DocKey,
     /// How many facts the stream has.
     pub position: u64,
-    pub state: Value,
+    pub state: State,
 }
 
 /// Something with a life of its own: the fold of one stream's facts.
-pub trait Noun: Serialize + DeserializeOwned {
+pub trait Noun: Serialize + DeserializeOwned + Clone + Send + Sync + 'static {
     const KIND: Kind;
     /// Its key within the kind.
     fn key(&self) -> String;
@@ -187,10 +187,11 @@ impl View {
     }
     /// The noun with this key, or `None` where there is none.
     pub fn get<T: Noun>(&self, key: &str) -> Result<Option<T>, Stop> {
-        match self.doc(&DocKey::new(T::KIND, key))? {
-            Some(doc) => read(doc).map(Some),
-            None => Ok(None),
-        }
+        Ok(self.look(key)?.map(Arc::unwrap_or_clone))
+    }
+    /// The same, to look at only.
+    pub fn look<T: Noun>(&self, key: &str) -> Result<Option<Arc<T>>, Stop> {
+        self.doc(&DocKey::new(T::KIND, key))?.map(read).transpose()
     }
     /// Several nouns at once, so that one round loads them all.
     pub fn get_many<T: Noun>(&self, keys: &[String]) -> Result<Vec<Option<T>>, Stop> {
@@ -200,7 +201,7 @@ impl View {
     /// Every live noun of a kind.
     pub fn all<T: Noun>(&self) -> Result<Vec<T>, Stop> {
         let Some(keys) = self.lists.get(&T::KIND) else { return Err(Stop::Need(vec![Need::All(T::KIND)])) };
-        keys.iter().filter_map(|key| self.docs.get(key).and_then(Option::as_ref)).map(read).collect()
+        keys.iter().filter_map(|key| self.docs.get(key).and_then(Option::as_ref)).map(|doc| read(doc).map(Arc::unwrap_or_clone)).collect()
     }
     /// The stream's position, 0 where it does not exist.
     pub fn position(&self, key: &DocKey) -> Result<u64, Stop> {
@@ -208,6 +209,6 @@ impl View {
     }
 }
 
-fn read<T: Noun>(doc: &Doc) -> Result<T, Stop> {
-    T::deserialize(&doc.state).map_err(|why| Stop::Unreadable { key: doc.key.stream(), why: why.to_string() })
+fn read<T: Noun>(doc: &Doc) -> Result<Arc<T>, Stop> {
+    doc.state.noun::<T>().map_err(|why| Stop::Unreadable { key: doc.key.stream(), why: why.to_string() })
 }

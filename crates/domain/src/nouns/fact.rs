@@ -7,7 +7,7 @@ use super::{
     Cause, Closure, ComponentPin, EnvironmentSpec, FreezeScope, Manifest, Outcome, PersonSpec, PipelineSpec, Purpose, RunResult, Running,
     ServiceSpec, Step, Summary, WindowSpec,
 };
-use crate::kernel::{EvidenceId, FreezeId, Kind, Noun, PersonId, ReleaseId, RunId, Timestamp, WaiverId};
+use crate::kernel::{EvidenceId, FreezeId, Kind, Noun, PersonId, ReleaseId, RunId, State, Timestamp, WaiverId};
 use holdpoint_seal::digest::Digest;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -260,7 +260,7 @@ impl Fact {
 /// The state of a stream after one more fact, with what lists filter by.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Projected {
-    pub state: Value,
+    pub state: State,
     pub live: bool,
     pub service: Option<String>,
     pub environment: Option<String>,
@@ -268,7 +268,7 @@ pub struct Projected {
 }
 
 /// Folds facts of one stream and one instant into its state: the only way in which documents come to be.
-pub fn project(kind: Kind, state: Option<&Value>, facts: &[&Fact], at: Timestamp) -> Result<Projected, FactError> {
+pub fn project(kind: Kind, state: Option<&State>, facts: &[&Fact], at: Timestamp) -> Result<Projected, FactError> {
     match kind {
         Kind::Person => fold::<Person>(state, facts, at),
         Kind::Service => fold::<Service>(state, facts, at),
@@ -285,10 +285,10 @@ pub fn project(kind: Kind, state: Option<&Value>, facts: &[&Fact], at: Timestamp
     }
 }
 
-fn fold<T: Noun>(state: Option<&Value>, facts: &[&Fact], at: Timestamp) -> Result<Projected, FactError> {
+fn fold<T: Noun>(state: Option<&State>, facts: &[&Fact], at: Timestamp) -> Result<Projected, FactError> {
     let shape = |why: serde_json::Error| FactError::Shape { name: T::KIND.name().to_owned(), v: Fact::V, why: why.to_string() };
     let (mut noun, rest) = match (state, facts) {
-        (Some(state), facts) => (T::deserialize(state).map_err(shape)?, facts),
+        (Some(state), facts) => (T::clone(&*state.noun::<T>().map_err(shape)?), facts),
         (None, [first, rest @ ..]) => match T::open(first, at) {
             Some(noun) => (noun, rest),
             None => return Err(UnknownFact { fact: "of another kind", kind: T::KIND.name() }.into()),
@@ -299,5 +299,6 @@ fn fold<T: Noun>(state: Option<&Value>, facts: &[&Fact], at: Timestamp) -> Resul
         noun.apply(fact, at);
     }
     let (service, environment, label) = noun.index();
-    Ok(Projected { state: serde_json::to_value(&noun).map_err(shape)?, live: noun.live(), service, environment, label })
+    let live = noun.live();
+    Ok(Projected { state: State::of(noun).map_err(shape)?, live, service, environment, label })
 }

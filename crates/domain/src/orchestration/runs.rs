@@ -7,6 +7,7 @@ use crate::kernel::{Action, ActionChange, Decision, Kind, Note, Noun, Refusal, R
 use crate::nouns::{Cause, Fact, Outcome, Promotion, Purpose, Release, ReleaseState, Run, RunState, Slot, StepSpec, StepState};
 use serde_json::json;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// Pool of the engine's own steps.
 pub const ENGINE_POOL: &str = "@engine";
@@ -195,7 +196,7 @@ pub struct Report {
 
 /// Takes an outcome in. Told twice, it counts once; from a lease that is no longer held, not at all.
 pub fn report(view: &View, told: &Report, now: Timestamp) -> Result<Decision, Stop> {
-    let run: Run = get(view, &told.run)?;
+    let run = look(view, &told.run)?;
     let stale = |why: &str| {
         Refusal::new("ORC-006", format!("stale token: {why}"), "stop; the step belongs to another lease or is over")
             .with(json!({"attempt": told.attempt, "token": told.token}))
@@ -317,7 +318,11 @@ pub fn candidates(release: &Release, pipeline: &crate::nouns::Pipeline) -> Vec<S
 
 /// The run, or that there is none.
 pub fn get(view: &View, run: &str) -> Result<Run, Stop> {
-    view.get(run)?.ok_or_else(|| Refusal::new("ORC-007", format!("there is no run {run:?}"), "list them: GET /v1/runs").into())
+    look(view, run).map(Arc::unwrap_or_clone)
+}
+
+fn look(view: &View, run: &str) -> Result<Arc<Run>, Stop> {
+    view.look(run)?.ok_or_else(|| Refusal::new("ORC-007", format!("there is no run {run:?}"), "list them: GET /v1/runs").into())
 }
 
 /// The streams that a report or a decision about a run may write.

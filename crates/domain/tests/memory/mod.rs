@@ -90,7 +90,7 @@ impl Memory {
     }
 
     pub fn state(&self, kind: Kind, key: &str) -> Value {
-        self.docs.get(&DocKey::new(kind, key)).map(|(doc, _)| doc.state.clone()).unwrap_or_default()
+        self.docs.get(&DocKey::new(kind, key)).map(|(doc, _)| doc.state.value().expect("JSON")).unwrap_or_default()
     }
 
     /// Every fact with the instant of its commit.

@@ -385,7 +385,7 @@ impl Walk {
 
     fn live_runs(&self) -> Vec<Run> {
         let of = self.memory.docs.values().filter(|(doc, live)| doc.key.kind == Kind::Run && *live);
-        of.map(|(doc, _)| serde_json::from_value(doc.state.clone()).expect("a run")).collect()
+        of.map(|(doc, _)| Run::clone(&*doc.state.noun::<Run>().expect("a run"))).collect()
     }
 
     /// Workers lease, act and report; some die, some report twice, some are told that their lease is over.
