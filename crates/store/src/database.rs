@@ -215,6 +215,8 @@ pub(crate) struct Writer {
     open: bool,
     /// How often the connection was replaced.
     generation: u64,
+    /// SQLite's number of the running transaction that changes when another connection has written.
+    version: Option<i64>,
 }
 
 /// The database: pools for reading, and for SQLite the one connection that writes.
@@ -288,7 +290,7 @@ impl Db {
 
 impl Writer {
     pub(crate) async fn open(options: SqliteConnectOptions) -> Result<Self, sqlx::Error> {
-        Ok(Self { conn: options.connect().await?, options, open: false, generation: 0 })
+        Ok(Self { conn: options.connect().await?, options, open: false, generation: 0, version: None })
     }
     /// Gives up the connection and takes a new one: what a failed sync left in the old one is not to be trusted.
     async fn reopen(&mut self) -> Result<(), sqlx::Error> {
@@ -307,7 +309,10 @@ impl Writer {
             let _already_ended = Conn::Lite(&mut self.conn).run("ROLLBACK", vec![]).await;
         }
         self.open = true;
-        Conn::Lite(&mut self.conn).run("BEGIN IMMEDIATE", vec![]).await.map(drop)
+        // Both in one message to the connection's thread.
+        let rows = sqlx::raw_sql("BEGIN IMMEDIATE; PRAGMA data_version").fetch_all(&mut self.conn).await?;
+        self.version = rows.last().map(|row| row.try_get(0)).transpose()?;
+        Ok(())
     }
     pub(crate) async fn commit(&mut self) -> Result<(), sqlx::Error> {
         Conn::Lite(&mut self.conn).run("COMMIT", vec![]).await?;
@@ -325,11 +330,9 @@ impl Writer {
 impl Tx {
     /// What must not have changed for documents in memory to be current: which connection this is, and SQLite's number
     /// that changes when another one has written. None where nothing is kept in memory.
-    pub(crate) async fn version(&mut self) -> Result<Option<(u64, i64)>> {
-        let Tx::Lite(writer) = self else { return Ok(None) };
-        let generation = writer.generation;
-        let row = writer.conn().row("PRAGMA data_version", args![]).await?;
-        row.map(|row| Ok((generation, row.int(0)?))).transpose()
+    pub(crate) fn version(&self) -> Option<(u64, i64)> {
+        let Tx::Lite(writer) = self else { return None };
+        Some((writer.generation, writer.version?))
     }
     pub(crate) fn conn(&mut self) -> Conn<'_> {
         match self {
@@ -388,13 +391,17 @@ pub(crate) fn rows_of(rows: usize, columns: usize, taken: usize) -> String {
     text
 }
 
-/// Splits rows into runs of 64, 32, 16 … so that few statement texts exist and prepared ones are met again.
+/// Rows up to this many go in one statement of just that length.
+const ONE_RUN: usize = 16;
+
+/// Splits rows into runs of 64 or 32 and a rest of at most 16 and 16, so that few statement texts exist and prepared ones are
+/// met again, and that a small group is one statement.
 pub(crate) fn runs<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
     std::iter::from_fn(move || {
         if rows.is_empty() {
             return None;
         }
-        let size = if rows.len() >= 64 { 64 } else { 1 << rows.len().ilog2() };
+        let size = if rows.len() >= 64 { 64 } else if rows.len() <= ONE_RUN { rows.len() } else { 1 << rows.len().ilog2() };
         let (run, rest) = rows.split_at(size);
         rows = rest;
         Some(run)
@@ -426,7 +433,7 @@ mod tests {
             let rows: Vec<usize> = (0..length).collect();
             let again: Vec<usize> = runs(&rows).flat_map(|run| run.iter().copied()).collect();
             assert_eq!(rows, again);
-            assert!(runs(&rows).all(|run| run.len().is_power_of_two() && run.len() <= 64));
+            assert!(runs(&rows).all(|run| (run.len().is_power_of_two() && run.len() <= 64) || run.len() <= 16));
         }
         assert_eq!(padded(&[1, 2, 3]), [1, 2, 3, 3]);
         assert!(padded::<u8>(&[]).is_empty());

@@ -63,6 +63,8 @@ const QUEUE_MAX: usize = 1024;
 const SQLITE_MIN: (u32, u32, u32) = (3, 51, 3);
 const READERS: u32 = 4;
 const CONNECTIONS_PG: u32 = 20;
+/// Prepared statements that a connection keeps: those of a group come in up to eighteen lengths.
+const STATEMENTS: usize = 256;
 
 /// The store. Cheap to clone; all clones are the same store.
 #[derive(Clone)]
@@ -88,6 +90,7 @@ impl Store {
             sqlite(url).await?
         } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
             let options = PgConnectOptions::from_str(url).map_err(|why| StoreError::Broken(format!("database address: {why}")))?;
+            let options = options.statement_cache_capacity(STATEMENTS);
             let pool = PgPoolOptions::new().max_connections(CONNECTIONS_PG).acquire_timeout(Duration::from_secs(10));
             Db::Pg(pool.connect_with(options).await?)
         } else {
@@ -162,6 +165,7 @@ async fn sqlite(url: &str) -> Result<Db> {
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(Duration::from_secs(5))
+        .statement_cache_capacity(STATEMENTS)
         .foreign_keys(true);
     let mut writer = Writer::open(options.clone()).await?;
     check_version(&mut writer).await?;

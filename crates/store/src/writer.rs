@@ -185,7 +185,7 @@ fn visit(commands: &[Command], results: &[Result<Committed>], when: &str) {
 
 async fn fill(tx: &mut Tx, parts: &Parts, cache: &mut Cache, commands: &mut [Command]) -> Result<Filled> {
     // On SQLite another process may have written: documents kept from earlier are then worth nothing.
-    let version = tx.version().await?;
+    let version = tx.version();
     if version.is_none() || cache.version != version {
         cache.clear();
         cache.version = version;
