@@ -411,6 +411,18 @@ export interface LedgerEntry {
   actor_name?: string
 }
 
+interface Round {
+  round_at: Instant | null
+  differences: string[]
+}
+
+/** What the server's background check has seen and found. */
+export interface Scrub {
+  verdict: 'sound' | 'damaged'
+  ledger: Round & { next: number; facts: number }
+  blobs: Round & { read: number }
+}
+
 export interface LedgerPage {
   entries: LedgerEntry[]
   size: number
