@@ -18,7 +18,38 @@ fn tested() -> (World, Release) {
     (world, release)
 }
 
-/// Nothing counts, nothing is recorded.
+/// Refused votes as the exported ledger has them: (person, code, word, door), in the order in which they came.
+fn attempts(world: &World, release: &Release) -> Vec<[String; 4]> {
+    let stream = format!("release/{}", release.id);
+    // What comes after them is sealed after them.
+    world.vote("grace", release, "production", "rejections").ok();
+    world
+        .person("grace")
+        .json("DELETE", &format!("/v1/releases/{}/approvals/mine?environment=production", release.id), &json!({}), &[])
+        .ok();
+    world.sealed(&stream, "ApprovalWithdrawn");
+    let file = world.folder().join("ledger.jsonl");
+    world.cli("linus").run(["ledger", "export", "--output", &file.display().to_string()]).code(0);
+    let lines = std::fs::read_to_string(&file).expect("an export");
+    let facts = lines.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+    // The ledger has ids; the audit page's entries have names beside them.
+    let audit = world.person("root").get(&format!("/v1/ledger?stream={stream}&type=ApprovalRefused")).ok();
+    let handle = |id: &Value| {
+        let found = audit["entries"].as_array().expect("a list").iter().find(|entry| entry["envelope"]["actor"] == *id);
+        found.and_then(|entry| entry["actor_name"].as_str()).unwrap_or_else(|| panic!("{id} is nobody: {audit:#}")).to_owned()
+    };
+    let mut found = Vec::new();
+    for fact in facts.filter(|fact| fact["envelope"]["stream"] == stream.as_str() && fact["envelope"]["type"] == "ApprovalRefused") {
+        let (envelope, body) = (&fact["envelope"], &fact["body"]);
+        assert_eq!(envelope["actor"], body["by"], "{fact:#}");
+        assert_eq!((body["environment"].as_str(), body["manifest_digest"].as_str()), (Some("production"), Some(release.manifest.as_str())));
+        let text = |value: &Value| value.as_str().expect("a text").to_owned();
+        found.push([handle(&body["by"]), text(&body["code"]), text(&body["word"]), text(&envelope["via"])]);
+    }
+    found
+}
+
+/// Nothing counts, no word is recorded.
 fn nothing_came_of_it(world: &World, release: &Release) {
     let gate = world.gate(release, "production", "approval");
     assert_eq!((gate["state"].as_str(), gate["code"].as_str()), (Some("waiting"), Some("GOV-001")), "{gate:#}");
@@ -42,6 +73,9 @@ fn ab01_the_author_approves_through_every_channel() {
     let session = world.person("ada");
     refused(&session.post(&path, &body), "GOV-003", "session");
     refused(&world.api("ada").post(&path, &body), "GOV-003", "token");
+    let again = world.server.client();
+    again.sign_in("ada", holdpoint_testkit::holdpoint::PASSWORD);
+    refused(&again.post(&path, &body), "GOV-003", "second session");
     let second = session.post("/v1/tokens", &json!({"name": "another"})).ok();
     let second = world.server.client().with_token(second["token"].as_str().expect("a token"));
     refused(&second.post(&path, &body), "GOV-003", "second token");
@@ -56,6 +90,23 @@ fn ab01_the_author_approves_through_every_channel() {
     refused(&session.json("POST", &path, &body, &key), "GOV-003", "a replay of another's key");
     refused(&session.json("POST", &path, &body, &key), "GOV-003", "the replay again");
     nothing_came_of_it(&world, &release);
+    // Seven channels, seven entries; the replay of the replay is none.
+    let of = |who: &str, code: &str, via: &str| [who, code, "given", via].map(str::to_owned);
+    let (ada, own) = ("ada", "GOV-003");
+    assert_eq!(
+        attempts(&world, &release),
+        [
+            of(ada, own, "session"),
+            of(ada, own, "token"),
+            of(ada, own, "session"),
+            of(ada, own, "token"),
+            of("robot", "GOV-007", "token"),
+            of(ada, own, "token"),
+            of(ada, own, "session"),
+        ]
+    );
+    let shown = world.cli("linus").run(["release", "show", &release.id]).code(0);
+    assert!(shown.stdout.contains("refused 6 times: ada tried to approve for production"), "{shown}");
     // Who did not write it may.
     world.approve("grace", &release, "production");
     assert_eq!(world.gate(&release, "production", "approval")["state"], "open");
@@ -71,6 +122,17 @@ fn ab01_the_author_approves_on_the_page() {
     page.sees("Your word on production");
     assert!(page.is_disabled("button", "Approve…"));
     assert!(page.description("button", "Approve…").contains("self-approval"));
+    // Whoever goes around the button is seen there, and in the audit.
+    let path = format!("/v1/releases/{}/approvals", release.id);
+    refused(&world.person("ada").post(&path, &word(&world, &release)), "GOV-003", "session");
+    page.reload();
+    page.sees("Tried to approve, 1 time");
+    page.sees("GOV-003: self-approval");
+    page.is_sound();
+    world.sealed(&format!("release/{}", release.id), "ApprovalRefused");
+    page.goto("/audit?type=ApprovalRefused");
+    page.sees("ApprovalRefused: tried to approve for production: GOV-003: self-approval");
+    page.is_sound();
     nothing_came_of_it(&world, &release);
 }
 
@@ -125,4 +187,41 @@ fn ab01_who_wrote_a_commit_cannot_approve_it() {
         assert!(refusal["detail"].as_str().is_some_and(|text| text.contains("wrote 1 of its commits")), "{refusal:#}");
         assert_eq!(world.view(&release)["approvals"], json!([]));
     }
+}
+
+/// What is refused for who asks is kept, and nothing else; and nobody fills the ledger by being refused.
+fn refusals_are_kept_within_bounds(world: &World) {
+    let release = world.release(&Program::new("1.0.0"));
+    world.deployed("ada", &release, "test");
+    let path = format!("/v1/releases/{}/approvals", release.id);
+    let body = word(world, &release);
+    let ada = world.api("ada");
+    assert_eq!(world.server.client().post(&path, &body).status, 401);
+    let stale = json!({"environment": "production", "manifest_digest": body["evidence_root"], "evidence_root": body["evidence_root"], "comment": ""});
+    ada.post(&path, &stale).refused("GOV-005");
+    // A key that a refusal came with hides nothing that is sent under it later.
+    let key = [("Idempotency-Key", "one-key")];
+    let other = |comment: &str| json!({"environment": "production", "manifest_digest": body["manifest_digest"], "evidence_root": body["evidence_root"], "comment": comment});
+    for comment in ["first", "first", "second"] {
+        refused(&ada.json("POST", &path, &other(comment), &key), "GOV-003", comment);
+    }
+    for _ in 0..22 {
+        refused(&ada.json("POST", &path, &body, &[]), "GOV-003", "again and again");
+    }
+    refused(&world.api("linus").post(&path, &body), "GOV-008", "no role");
+    refused(&world.api("linus").post(&format!("/v1/releases/{}/rejections", release.id), &body), "GOV-008", "no role");
+    let found = attempts(world, &release);
+    let count = |who: &str, word: &str| found.iter().filter(|one| one[0] == who && one[2] == word).count();
+    assert_eq!((count("ada", "given"), count("linus", "given"), count("linus", "rejected"), found.len()), (20, 1, 1, 22), "{found:?}");
+}
+
+#[test]
+fn ab01_refused_votes_are_kept_within_bounds() {
+    refusals_are_kept_within_bounds(&World::start());
+}
+
+#[test]
+fn ab01_refused_votes_are_kept_on_postgres() {
+    needs!("postgres");
+    refusals_are_kept_within_bounds(&World::on_postgres());
 }

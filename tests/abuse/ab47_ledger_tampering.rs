@@ -1,10 +1,11 @@
 //! AB47: whoever changes the ledger is found out: in the export, in a dossier, against an older checkpoint, in the database.
 
-use holdpoint_testkit::Output;
+use holdpoint_testkit::{Browser, Output, eventually, needs};
 use holdpoint_tests::{Program, Release, World};
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 struct Kept {
     world: World,
@@ -231,4 +232,53 @@ fn starts(world: &World) -> bool {
     let began = read.is_ok() && line.contains("listening");
     assert!(began || status.code() == Some(3), "{status}");
     began
+}
+
+/// A world in which one stored file was changed and another one is gone, its server just started; the files, the digests.
+fn damaged() -> (World, [PathBuf; 2], [String; 2]) {
+    let mut world = World::start();
+    let digests = [world.upload(b"bytes that will be changed"), world.upload(b"bytes that will be gone")];
+    let data = world.server.data();
+    let files = digests.each_ref().map(|digest| {
+        let hex = digest.trim_start_matches("sha256:");
+        data.join("blobs/sha256").join(&hex[..2]).join(&hex[2..])
+    });
+    std::fs::write(&files[0], b"bytes that have been changed").expect("a file");
+    std::fs::remove_file(&files[1]).expect("it was there");
+    world.server.restart();
+    (world, files, digests)
+}
+
+/// Rounds are ten seconds apart.
+const LATE: Duration = Duration::from_secs(60);
+
+/// Found without anybody asking for the files: in the API and in the log. The server goes on working. Put back, they are
+/// fine again.
+#[test]
+fn ab47_a_damaged_blob_is_found() {
+    let (world, files, [changed, gone]) = damaged();
+    let scrub = || world.person("mary").get("/v1/ledger/scrub").ok();
+    let found = eventually("the damage is found", LATE, || Some(scrub()).filter(|found| found["blobs"]["differences"][1].is_string()));
+    let mut told: Vec<&str> = found["blobs"]["differences"].as_array().expect("a list").iter().filter_map(|one| one.as_str()).collect();
+    told.sort_unstable_by_key(|one| one.contains("not there"));
+    assert_eq!(told, [format!("blob {changed}: its file has 28 bytes, not 26"), format!("blob {gone}: its file is not there")]);
+    assert_eq!((found["verdict"].as_str(), found["ledger"]["differences"].as_array().map(Vec::len)), (Some("damaged"), Some(0)));
+    assert!(world.server.stderr().contains("a blob is not what it is named"));
+    assert_eq!(world.server.client().get("/readyz").status, 200, "everything else works");
+    std::fs::write(&files[0], b"bytes that will be changed").expect("a file");
+    std::fs::write(&files[1], b"bytes that will be gone").expect("a file");
+    eventually("a round finds nothing", LATE, || (scrub()["verdict"] == "sound").then_some(()));
+}
+
+#[test]
+fn ab47_a_damaged_blob_is_told_on_the_audit_page() {
+    needs!("chromium");
+    let (world, _, [_, gone]) = damaged();
+    let browser = Browser::start();
+    let page = world.page(&browser, "mary");
+    eventually("it is found", LATE, || (world.person("mary").get("/v1/ledger/scrub").ok()["verdict"] == "damaged").then_some(()));
+    page.goto("/audit");
+    page.sees("2 stored files are not what their names say.");
+    page.sees(&format!("blob {gone}: its file is not there"));
+    page.is_sound();
 }

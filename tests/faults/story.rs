@@ -12,7 +12,7 @@ use std::process::Command;
 use std::time::Instant;
 
 /// In the order in which a story comes to them. `kill_points_all_names_are_visited` compares with the binary's own list.
-pub const REQUESTS: [&str; 13] = [
+pub const REQUESTS: [&str; 14] = [
     "organisation.apply",
     "build.start",
     "release.create",
@@ -20,6 +20,7 @@ pub const REQUESTS: [&str; 13] = [
     "evidence.receive",
     "promotion.request",
     "run.open",
+    "approval.refused",
     "approval.vote",
     "freeze.declare",
     "freeze.lift",
@@ -66,6 +67,7 @@ impl Story {
         let older = told("release.supersede").then(|| story.uploaded("0.9.0"));
         let first = story.built("1.0.0");
         story.enter_test(&first, "1.0.0");
+        story.author(&first);
         story.stage.arm(&["approval.vote"]);
         story.approve(&first);
         story.frozen(&first);
@@ -236,6 +238,18 @@ impl Story {
             "environment": "production", "manifest_digest": report["manifest_digest"], "evidence_root": report["evidence_root"], "comment": "seen",
         });
         self.stage.ask(&self.grace, "POST", &format!("/v1/releases/{}/approvals", made.id), &body).ok();
+    }
+
+    /// Its author is refused, and that she tried stands in the ledger once, however often she had to ask.
+    fn author(&mut self, made: &Made) {
+        let report = self.stage.get(&self.ada, &format!("/v1/releases/{}/gates?environment=production", made.id));
+        let report = &report["report"];
+        let body =
+            json!({"environment": "production", "manifest_digest": report["manifest_digest"], "evidence_root": report["evidence_root"]});
+        self.stage.arm(&["approval.refused"]);
+        self.stage.ask(&self.ada, "POST", &format!("/v1/releases/{}/approvals", made.id), &body).refused("GOV-003");
+        let kept = self.stage.get(&self.ada, &format!("/v1/releases/{}", made.id))["refused_votes"].take();
+        assert_eq!((kept[0]["code"].as_str(), kept[0]["count"].as_u64()), (Some("GOV-003"), Some(1)), "{kept:#}");
     }
 
     /// A freeze holds a promotion, and is lifted again.

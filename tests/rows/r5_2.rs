@@ -114,3 +114,52 @@ fn refuses_who_may_not_and_what_makes_no_sense() {
     let release = world.bare_release(&Program::new("1.0.0"));
     assert_eq!(world.gate(&release, "production", "freeze")["code"], "FRZ-001");
 }
+
+/// A folder is one commit: where its freeze is refused, nothing else of it is there, and file and line are told. The dry
+/// run says so beforehand. Mended, all of it is there at once, and a second time changes nothing.
+#[test]
+fn refuses_a_folder_as_a_whole() {
+    let world = World::start();
+    let root = world.api("root");
+    let file = |freeze: &str, mail: &str| {
+        let text = format!(
+            "person: newcomer\nname: New Comer\nemails: [{mail}]\nroles: [developer]\n---\nenvironment: annexe\norder: 9\n---\nfreeze: stocktaking\n{freeze}\n"
+        );
+        json!({"documents": [{"file": "late.yaml", "text": text}]})
+    };
+    let wrong = [
+        ("FRZ-002", file("environments: [annexe]\nfrom: 2030-02-01T00:00:00Z\nuntil: 2030-01-01T00:00:00Z", "new@shop.example"), 9),
+        ("ORG-001", file("environments: [cellar]\nfrom: 2030-01-01T00:00:00Z\nuntil: 2030-02-01T00:00:00Z", "new@shop.example"), 9),
+        ("ORG-004", file("environments: [annexe]\nfrom: 2030-01-01T00:00:00Z\nuntil: 2030-02-01T00:00:00Z", "ada@shop.example"), 1),
+    ];
+    let known = || (root.get("/v1/environments").ok(), root.get("/v1/people").ok(), root.get("/v1/freezes").ok());
+    let before = known();
+    for (code, body, line) in &wrong {
+        for path in ["/v1/apply?dry_run=true", "/v1/apply"] {
+            let refused = root.post(path, body).refused(code);
+            let detail = refused["detail"].as_str().unwrap_or_default();
+            assert!(detail.starts_with(&format!("late.yaml:{line}: ")), "{path}: {detail}");
+        }
+        assert_eq!(known(), before, "{code}");
+    }
+    let right = file("environments: [annexe]\nfrom: 2030-01-01T00:00:00Z\nuntil: 2030-02-01T00:00:00Z", "new@shop.example");
+    let changes = |path: &str| {
+        let answer = root.post(path, &right).ok();
+        let list = answer["changes"].as_array().expect("a list").clone();
+        list.iter().map(|one| format!("{} {} {}", one["action"], one["kind"], one["name"]).replace('"', "")).collect::<Vec<_>>()
+    };
+    let new = ["create person newcomer", "create environment annexe", "create freeze stocktaking"];
+    assert_eq!(changes("/v1/apply?dry_run=true"), new);
+    assert_eq!(known(), before);
+    assert_eq!(changes("/v1/apply"), new);
+    assert_eq!(changes("/v1/apply"), new.map(|line| line.replace("create", "same")));
+    // One commit: facts of one instant.
+    let facts = |stream: &str| world.facts(stream).first().map(|fact| fact["envelope"]["at"].clone());
+    let freeze = root.get("/v1/freezes").ok()["freezes"][0]["id"].as_str().unwrap_or_default().to_owned();
+    world.sealed(&format!("freeze/{freeze}"), "FreezeDeclared");
+    assert_eq!(facts(&format!("freeze/{freeze}")), facts("environment/annexe"));
+    assert_eq!(
+        world.person("root").get("/v1/people").ok()["people"].as_array().map(|list| list.iter().any(|one| one["handle"] == "newcomer")),
+        Some(true)
+    );
+}

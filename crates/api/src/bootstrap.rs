@@ -69,7 +69,6 @@ pub async fn bootstrap(engine: &Engine) -> holdpoint_store::Result<Option<SetupL
                 service_account: false,
                 owner: None,
             };
-            store.put_person(project, &row).await?;
             row
         }
     };
@@ -83,9 +82,10 @@ pub async fn bootstrap(engine: &Engine) -> holdpoint_store::Result<Option<SetupL
         idempotency: None,
         locks: vec![key.clone()],
     };
+    let known = row.clone();
     store
         .decide(&request, move |view, _| {
-            let mut decision = Decision::default();
+            let mut decision = Decision { people: vec![known.clone()], ..Decision::default() };
             if view.get::<Person>(&key.key)?.is_none() {
                 decision.fact(Kind::Person, key.key.as_str(), Fact::PersonDeclared(spec.clone()));
             }

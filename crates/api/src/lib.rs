@@ -18,6 +18,7 @@ mod serve;
 mod show;
 mod state;
 mod strict;
+pub mod trust_file;
 
 pub use bootstrap::{SetupLink, bootstrap};
 pub use serve::serve;

@@ -233,7 +233,7 @@ fn read<T: DeserializeOwned>(document: &Document<'_>) -> Result<T, Wrong> {
 }
 
 /// Strict, and with budgets that a file of ours never meets.
-fn options() -> serde_saphyr::Options {
+pub(crate) fn options() -> serde_saphyr::Options {
     serde_saphyr::options! {
         duplicate_keys: serde_saphyr::DuplicateKeyPolicy::Error,
         with_snippet: false,
@@ -252,7 +252,7 @@ fn options() -> serde_saphyr::Options {
 }
 
 /// The reader's words without the place, which is told apart.
-fn sentence(text: &str) -> String {
+pub(crate) fn sentence(text: &str) -> String {
     let first = text.lines().next().unwrap_or_default();
     let cut = first.find(" at line ").or_else(|| first.rfind(" (line ")).unwrap_or(first.len());
     let head = first.get(..cut).unwrap_or(first).trim_start_matches("error: ");

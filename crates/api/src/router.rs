@@ -63,6 +63,7 @@ fn all() -> OpenApiRouter<Api> {
         .routes(routes!(audit::ledger))
         .routes(routes!(audit::checkpoint))
         .routes(routes!(audit::export))
+        .routes(routes!(audit::scrub))
         .routes(routes!(audit::proof))
         .routes(routes!(audit::consistency))
         .routes(routes!(audit::keys))

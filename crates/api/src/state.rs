@@ -85,15 +85,19 @@ impl Api {
     where
         F: for<'a> FnMut(&'a View, Timestamp) -> Result<Decision, Stop> + Send + 'static,
     {
-        let request = Request {
+        Ok(self.store().decide(&self.request(point, actor, asked, locks), decide).await?.answer)
+    }
+
+    /// A command of an account.
+    pub fn request(&self, point: &'static str, actor: &Actor, asked: &Asked, locks: Vec<DocKey>) -> Request {
+        Request {
             point,
             project: self.project().to_owned(),
             actor: actor.clone(),
             route: asked.route.clone(),
             idempotency: asked.idempotency.clone(),
             locks,
-        };
-        Ok(self.store().decide(&request, decide).await?.answer)
+        }
     }
 
     /// What a decision would be refused with now; nothing is written.

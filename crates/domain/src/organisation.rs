@@ -3,10 +3,11 @@
 //! Applying compares each declaration with what is known, refuses what cannot work (with the declaration's name, so that
 //! the file and line can be told), and writes one fact per difference.
 
-use crate::kernel::{Actor, Decision, DocKey, Kind, Need, Noun, Refusal, Span, Stop, View};
+use crate::governance::freezes::{self, DeclareFreeze};
+use crate::kernel::{Actor, Decision, DocKey, Kind, Need, Noun, PersonRow, Refusal, Span, Stop, View};
 use crate::nouns::{
-    Environment, EnvironmentSpec, Fact, Person, PersonSpec, Pipeline, PipelineSpec, Promotion, Service, ServiceSpec, Strategy, Window,
-    WindowSpec,
+    Environment, EnvironmentSpec, Fact, Freeze, Person, PersonSpec, Pipeline, PipelineSpec, Promotion, Service, ServiceSpec, Strategy,
+    Window, WindowSpec,
 };
 use crate::planning;
 use holdpoint_analysis::graph;
@@ -104,6 +105,61 @@ pub fn apply(view: &View, declared: &[Declaration], retire: bool, actor: &Actor)
     }
     decision.answer = json!({"changes": changes, "applied": true});
     Ok(decision)
+}
+
+/// A whole folder: declarations, freezes, and who is behind the ids.
+#[derive(Debug, Clone, Default)]
+pub struct Folder {
+    pub declared: Vec<Declaration>,
+    pub frozen: Vec<DeclareFreeze>,
+    pub people: Vec<PersonRow>,
+}
+
+/// The streams that freezes of a folder take for update besides those that it declares. `environments`: all that are known.
+pub fn locks(folder: &Folder, environments: &[String]) -> BTreeSet<DocKey> {
+    let frozen = folder.frozen.iter().flat_map(|freeze| freezes::locks(&freeze.id, &freeze.scope, environments));
+    folder.declared.iter().map(Declaration::key).chain(frozen).collect()
+}
+
+/// Applies a folder as a whole: one decision, so that a freeze that is refused leaves none of the rest behind.
+pub fn apply_folder(view: &View, folder: &Folder, retire: bool, actor: &Actor) -> Result<Decision, Stop> {
+    view.want(if folder.frozen.is_empty() { Vec::new() } else { vec![Need::All(Kind::Freeze)] })?;
+    let mut decision = apply(view, &folder.declared, retire, actor)?;
+    let made: BTreeSet<DocKey> = folder.declared.iter().map(Declaration::key).collect();
+    let here = |key: &DocKey| match made.contains(key) {
+        true => Some(true),
+        false => retire.then_some(false),
+    };
+    let mut known: BTreeSet<String> = BTreeSet::new();
+    if !folder.frozen.is_empty() {
+        known.extend(view.all::<Freeze>()?.into_iter().map(|freeze| freeze.name));
+    }
+    let mut changes = Vec::new();
+    for ask in &folder.frozen {
+        let same = !known.insert(ask.name.clone());
+        if !same {
+            let declared = freezes::declare_with(view, ask, &here).map_err(|stop| named(stop, &ask.name))?;
+            decision.facts.extend(declared.facts);
+            decision.notes.extend(declared.notes);
+        }
+        changes.push(Change { kind: Kind::Freeze, name: ask.name.clone(), action: if same { "same" } else { "create" }, diff: Vec::new() });
+    }
+    if let Some(list) = decision.answer.get_mut("changes").and_then(Value::as_array_mut) {
+        list.extend(changes.iter().map(|change| json!(change)));
+    }
+    decision.people.clone_from(&folder.people);
+    Ok(decision)
+}
+
+/// A freeze's refusal, with what it is about, so that file and line can be told.
+fn named(stop: Stop, name: &str) -> Stop {
+    match stop {
+        Stop::Refused(refusal) => {
+            let sentence = format!("freeze {name}: {}", refusal.sentence);
+            Stop::Refused(Box::new(Refusal { sentence, ..refusal.with(json!({"kind": Kind::Freeze, "name": name})) }))
+        }
+        other => other,
+    }
 }
 
 fn may(view: &View, actor: &Actor) -> Result<(), Stop> {

@@ -6,6 +6,7 @@ use holdpoint_domain::build::advisories;
 use holdpoint_domain::build::intake::{self, ReceiveEvidence};
 use holdpoint_domain::gate::Light;
 use holdpoint_domain::governance::approvals::{self, Vote};
+use holdpoint_domain::governance::attempts;
 use holdpoint_domain::governance::freezes::{self, DeclareFreeze};
 use holdpoint_domain::kernel::{DocKey, Kind, Refusal, Span, Timestamp};
 use holdpoint_domain::nouns::{ApprovalState, Author, Closure, FreezeScope, Outcome, Run, RunResult, RunState, Summary, Weakness};
@@ -134,8 +135,13 @@ fn report(memory: &mut Memory, version: &str, environment: &str) -> holdpoint_do
 }
 
 fn approve(memory: &mut Memory, who: &str, version: &str) -> Result<Value, Box<Refusal>> {
+    let vote = word(memory, who, version);
+    memory.decide(|view, now| approvals::vote(view, &vote, now))
+}
+
+fn word(memory: &mut Memory, who: &str, version: &str) -> Vote {
     let report = report(memory, version, "production");
-    let vote = Vote {
+    Vote {
         release: format!("rel_shop-{version}"),
         environment: "production".to_owned(),
         manifest_digest: report.manifest_digest,
@@ -143,8 +149,29 @@ fn approve(memory: &mut Memory, who: &str, version: &str) -> Result<Value, Box<R
         state: ApprovalState::Given,
         comment: None,
         actor: actor(who),
+    }
+}
+
+/// An hour has its share of each refused vote; another person, another manifest and the next hour have their own.
+#[test]
+fn refused_votes_are_kept_hour_by_hour() {
+    let mut memory = shop();
+    let recorded = |memory: &mut Memory, who: &str| {
+        let vote = word(memory, who, "1.0.0");
+        let answer = memory.decide(|view, now| attempts::record(view, &vote, "GOV-003", now)).expect("no refusal");
+        answer["recorded"] == true
     };
-    memory.decide(|view, now| approvals::vote(view, &vote, now))
+    let kept = (0..30).filter(|_| recorded(&mut memory, "ada")).count();
+    assert_eq!(kept, 20);
+    assert!(recorded(&mut memory, "linus"));
+    let after = |memory: &Memory, minutes| memory.now.checked_add(jiff::SignedDuration::from_mins(minutes)).expect("in range");
+    memory.now = after(&memory, 59);
+    assert!(!recorded(&mut memory, "ada"));
+    memory.now = after(&memory, 1);
+    assert!(recorded(&mut memory, "ada"));
+    let release = memory.state(Kind::Release, "rel_shop-1.0.0");
+    assert_eq!((release["refused"][0]["count"].as_u64(), release["refused"][0]["in_hour"].as_u64()), (Some(21), Some(1)), "{release:#}");
+    assert_eq!(memory.names().iter().filter(|name| *name == "ApprovalRefused").count(), 22);
 }
 
 /// The promoter's turn for one environment.

@@ -2,7 +2,7 @@
 
 use crate::{Engine, random_id};
 use holdpoint_domain::build::intake::{self, ReceiveEvidence};
-use holdpoint_domain::kernel::{Actor, EvidenceId};
+use holdpoint_domain::kernel::{Actor, EvidenceId, Refusal, Timestamp, View};
 use holdpoint_domain::nouns::{Author, Run, Step, StepSpec, Summary};
 use holdpoint_inspect::advisories::inventory;
 use holdpoint_inspect::sbom::validate;
@@ -143,6 +143,21 @@ impl Engine {
         summary: Summary,
         actor: &Actor,
     ) -> Result<Value, StoreError> {
+        self.receive_if(subjects, predicate_type, envelope, signer, summary, actor, |_| Ok(())).await
+    }
+
+    /// The same, if `check` agrees with the instant of the commit: the receive time.
+    #[expect(clippy::too_many_arguments, reason = "what a fact of evidence consists of, and the check")]
+    pub async fn receive_if(
+        &self,
+        subjects: Vec<Digest>,
+        predicate_type: &str,
+        envelope: Digest,
+        signer: &str,
+        summary: Summary,
+        actor: &Actor,
+        check: impl Fn(Timestamp) -> Result<(), Refusal> + Send + 'static,
+    ) -> Result<Value, StoreError> {
         let id: EvidenceId = format!("evd_{}", random_id()).parse().map_err(|_| StoreError::Broken("no identifier".to_owned()))?;
         let ask = ReceiveEvidence {
             id,
@@ -161,7 +176,11 @@ impl Engine {
             idempotency: None,
             locks: intake::locks(&ask),
         };
-        Ok(self.store().decide(&request, move |view, _| intake::receive(view, &ask)).await?.answer)
+        let decide = move |view: &View, now: Timestamp| {
+            check(now)?;
+            intake::receive(view, &ask)
+        };
+        Ok(self.store().decide(&request, decide).await?.answer)
     }
 
     /// What a finished step proves: provenance of a build's products, the results of a test.

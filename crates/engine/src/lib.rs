@@ -36,6 +36,7 @@ pub const KILL_POINTS: &[&str] = &[
     "release.create",
     "release.amend",
     "approval.vote",
+    "approval.refused",
     "evidence.receive",
     "freeze.declare",
     "freeze.lift",

@@ -1,10 +1,14 @@
-//! Goes through the whole ledger in the background, a piece at a time: a start looks at the latest facts only.
+//! Goes through the whole ledger and all blobs in the background, a piece at a time: a start looks at the latest facts
+//! only, and nobody reads a blob that nobody asks for.
 //!
-//! It mends nothing. What it finds is said by `/readyz` and in the log, until a whole round finds nothing any more.
+//! It mends nothing. What it finds is said on the audit page and in the log, until a whole round finds nothing any more;
+//! a ledger that is not what was sealed makes the server not ready, too. A damaged blob does not: it is refused to whoever
+//! asks for it, and everything else works.
 
 use crate::Engine;
 use holdpoint_domain::kernel::Timestamp;
-use holdpoint_store::Difference;
+use holdpoint_seal::digest::Digest;
+use holdpoint_store::{Difference, Scrubbed, ScrubbedBlobs};
 use serde::Serialize;
 use std::sync::Mutex;
 use std::time::Duration;
@@ -12,6 +16,8 @@ use std::time::Duration;
 /// Between two pieces; 100,000,000 facts take some six days.
 const APART: Duration = Duration::from_secs(10);
 const PIECE: u32 = 2000;
+/// Of blobs; 6 MB a second at most, which no disk notices.
+const PIECE_BYTES: u64 = 64 << 20;
 /// Differences that are kept to be shown.
 const SHOWN_MAX: usize = 20;
 
@@ -26,6 +32,12 @@ pub struct State {
     pub round_at: Option<Timestamp>,
     /// Places that are not as they were sealed, the first 20.
     pub differences: Vec<String>,
+    /// Blobs read since this server began.
+    pub blobs: u64,
+    /// When all blobs were last read.
+    pub blobs_round_at: Option<Timestamp>,
+    /// Blobs that are not what they are named, the first 20.
+    pub damaged: Vec<String>,
 }
 
 #[derive(Default)]
@@ -36,36 +48,64 @@ pub(crate) struct Scrub {
 #[derive(Default)]
 struct Progress {
     shown: State,
-    /// Of the round under way.
+    /// Of the rounds under way.
     found: Vec<String>,
+    found_blobs: Vec<String>,
+    next_blob: Option<Digest>,
+}
+
+/// Keeps a piece's differences: those of an earlier round stand until this one has come to its end.
+fn keep(shown: &mut Vec<String>, found: &mut Vec<String>, differences: &[Difference], ended: bool) {
+    for Difference { place, sentence } in differences {
+        let told = format!("{place}: {sentence}");
+        if found.len() < SHOWN_MAX {
+            found.push(told.clone());
+        }
+        if shown.len() < SHOWN_MAX && !shown.contains(&told) {
+            shown.push(told);
+        }
+    }
+    if ended {
+        *shown = std::mem::take(found);
+    }
 }
 
 impl Scrub {
-    /// Takes a piece's result in. What an earlier round found stands until this one has come to its end.
-    fn take(&self, piece: &holdpoint_store::Scrubbed, now: Timestamp) {
-        let mut progress = self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        progress.shown.next = piece.next;
-        progress.shown.facts += piece.facts;
-        for Difference { place, sentence } in &piece.differences {
-            let told = format!("{place}: {sentence}");
-            if progress.found.len() < SHOWN_MAX {
-                progress.found.push(told.clone());
-            }
-            if progress.shown.differences.len() < SHOWN_MAX && !progress.shown.differences.contains(&told) {
-                progress.shown.differences.push(told);
-            }
+    fn progress(&self) -> std::sync::MutexGuard<'_, Progress> {
+        self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// Takes a piece of the ledger in.
+    fn take(&self, piece: &Scrubbed, now: Timestamp) {
+        let mut progress = self.progress();
+        let Progress { shown, found, .. } = &mut *progress;
+        shown.next = piece.next;
+        shown.facts += piece.facts;
+        let ended = piece.next == 0;
+        keep(&mut shown.differences, found, &piece.differences, ended);
+        if ended {
+            shown.round_at = Some(now);
         }
-        if piece.next == 0 {
-            progress.shown.round_at = Some(now);
-            progress.shown.differences = std::mem::take(&mut progress.found);
+    }
+
+    /// Takes a piece of the blobs in.
+    fn take_blobs(&self, piece: &ScrubbedBlobs, now: Timestamp) {
+        let mut progress = self.progress();
+        let Progress { shown, found_blobs, next_blob, .. } = &mut *progress;
+        *next_blob = piece.next;
+        shown.blobs += piece.blobs;
+        let ended = piece.next.is_none();
+        keep(&mut shown.damaged, found_blobs, &piece.differences, ended);
+        if ended {
+            shown.blobs_round_at = Some(now);
         }
     }
 }
 
 impl Engine {
-    /// How far the background check of the ledger has come, and what it found.
+    /// How far the background check of the ledger and of blobs has come, and what it found.
     pub fn scrubbed(&self) -> State {
-        self.scrub().state.lock().unwrap_or_else(std::sync::PoisonError::into_inner).shown.clone()
+        self.scrub().progress().shown.clone()
     }
 }
 
@@ -88,13 +128,18 @@ pub(crate) async fn once(engine: &Engine) -> holdpoint_store::Result<()> {
         tracing::error!(place = difference.place, sentence = difference.sentence, "the ledger is not what was sealed");
     }
     engine.scrub().take(&piece, engine.store().now().await?);
+    let after = engine.scrub().progress().next_blob;
+    let piece = engine.store().scrub_blobs(after, PIECE_BYTES).await?;
+    for difference in &piece.differences {
+        tracing::error!(place = difference.place, sentence = difference.sentence, "a blob is not what it is named");
+    }
+    engine.scrub().take_blobs(&piece, engine.store().now().await?);
     Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use holdpoint_store::Scrubbed;
 
     #[test]
     fn what_was_found_stands_until_a_whole_round_finds_nothing() {
@@ -111,5 +156,14 @@ mod tests {
         assert_eq!(shown().differences.len(), 1, "this round has not seen all");
         scrub.take(&piece(0, &[]), now);
         assert!(shown().differences.is_empty());
+        // Blobs have rounds of their own.
+        let blob = Difference { place: "blob sha256:7".to_owned(), sentence: "its bytes were changed".to_owned() };
+        let piece = |next, differences: &[Difference]| ScrubbedBlobs { next, blobs: 3, differences: differences.to_vec() };
+        scrub.take_blobs(&piece(Some(Digest::of(b"7")), std::slice::from_ref(&blob)), now);
+        scrub.take(&Scrubbed { next: 0, facts: 0, differences: Vec::new() }, now);
+        assert_eq!((shown().damaged.len(), shown().blobs_round_at, shown().blobs), (1, None, 3));
+        scrub.take_blobs(&piece(None, &[]), now);
+        scrub.take_blobs(&piece(None, &[]), now);
+        assert_eq!((shown().damaged.len(), shown().blobs_round_at), (0, Some(now)));
     }
 }

@@ -7,12 +7,13 @@
 use crate::Store;
 use crate::database::args;
 use crate::error::{Result, StoreError};
+use crate::verify::Difference;
 use holdpoint_seal::digest::Digest;
 use sha2::{Digest as _, Sha256};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::fs::File;
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 /// An upload that was given no other limit ends here: 4 GiB.
 pub const BLOB_BYTES_MAX: u64 = 4 << 30;
@@ -25,6 +26,15 @@ pub struct BlobUpload {
     hasher: Sha256,
     size: u64,
     limit: u64,
+}
+
+/// A piece of the check of blobs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScrubbedBlobs {
+    /// After which blob the next piece begins; none: all have been read.
+    pub next: Option<Digest>,
+    pub blobs: u64,
+    pub differences: Vec<Difference>,
 }
 
 /// A file that goes away with its value, unless it was renamed.
@@ -188,6 +198,58 @@ impl Store {
             gone.push(digest);
         }
         Ok(gone)
+    }
+
+    /// Reads blobs after `after`, in the order of their digests, until `bytes` are read (one blob at least), and says which
+    /// are not what they are named.
+    pub async fn scrub_blobs(&self, after: Option<Digest>, bytes: u64) -> Result<ScrubbedBlobs> {
+        let from = after.map(|digest| digest.to_string()).unwrap_or_default();
+        let sql = "SELECT digest, size FROM o_blob WHERE digest > $1 ORDER BY digest LIMIT 1000";
+        let rows = self.db().rows(sql, args![from]).await?;
+        let mut done = ScrubbedBlobs { next: None, blobs: 0, differences: Vec::new() };
+        let (mut left, full) = (bytes, rows.len() == 1000);
+        for (number, row) in rows.iter().enumerate() {
+            let (text, size) = (row.text(0)?, row.count(1)?);
+            let digest: Digest = text.parse().map_err(|_| StoreError::Broken(format!("a blob's digest cannot be read: {text:?}")))?;
+            if let Some(sentence) = self.damage(&digest, size).await? {
+                done.differences.push(Difference { place: format!("blob {digest}"), sentence });
+            }
+            done.blobs += 1;
+            left = left.saturating_sub(size);
+            if (left == 0 && number + 1 < rows.len()) || (full && number + 1 == rows.len()) {
+                done.next = Some(digest);
+                break;
+            }
+        }
+        Ok(done)
+    }
+
+    /// What is wrong with a blob's file.
+    async fn damage(&self, digest: &Digest, size: u64) -> Result<Option<String>> {
+        let mut file = match File::open(self.blob_path(digest)).await {
+            Ok(file) => file,
+            Err(why) if why.kind() == std::io::ErrorKind::NotFound => {
+                // Swept or erased since the list was read: then there is nothing to miss.
+                let listed = self.blob_size(digest).await?.is_some();
+                return Ok(listed.then(|| "its file is not there".to_owned()));
+            }
+            Err(why) => return Ok(Some(format!("its file cannot be read: {why}"))),
+        };
+        let (mut hasher, mut read, mut piece) = (Sha256::new(), 0_u64, vec![0_u8; 128 << 10]);
+        loop {
+            match file.read(&mut piece).await {
+                Ok(0) => break,
+                Ok(length) => {
+                    hasher.update(piece.get(..length).unwrap_or_default());
+                    read += length as u64;
+                }
+                Err(why) => return Ok(Some(format!("its file cannot be read: {why}"))),
+            }
+        }
+        if Digest::from_bytes(hasher.finalize().into()) == *digest {
+            return Ok(None);
+        }
+        Ok(Some(if read == size { "its bytes were changed".to_owned() } else { format!("its file has {read} bytes, not {size}") }))
     }
 
     async fn remove_file(&self, digest: &Digest) -> Result<()> {

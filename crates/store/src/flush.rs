@@ -130,7 +130,12 @@ impl ActionState {
 impl Group<'_> {
     /// Whether there is anything to write.
     pub(crate) fn is_empty(&self) -> bool {
-        self.facts.is_empty() && self.new_answers.is_empty() && self.actions.is_empty() && self.notes.is_empty() && self.pins.is_empty()
+        self.people == 0
+            && self.facts.is_empty()
+            && self.new_answers.is_empty()
+            && self.actions.is_empty()
+            && self.notes.is_empty()
+            && self.pins.is_empty()
     }
 
     /// Something that is there exactly if this group was committed.

@@ -9,6 +9,7 @@ use crate::database::{Arg, Conn, Engine, Row, args, padded, rows_of};
 use crate::decide::{Command, Committed, FactRef, Request};
 use crate::error::{Result, StoreError};
 use crate::flush::{ActionState, FactRow};
+use crate::people::put_people;
 use holdpoint_domain::kernel::{Decision, Doc, DocKey, Kind, Need, Note, State, Stop, Timestamp, View};
 use holdpoint_domain::nouns::project;
 use holdpoint_seal::canonical;
@@ -95,6 +96,8 @@ pub(crate) struct Group<'a> {
     pub(crate) notes: Vec<(Arc<str>, Note)>,
     pub(crate) actions: BTreeMap<(Arc<str>, String, String), ActionState>,
     pub(crate) pins: BTreeSet<Digest>,
+    /// How many people's rows were written.
+    pub(crate) people: usize,
     /// The clock's answer, until documents are locked again.
     now: Option<Timestamp>,
 }
@@ -111,6 +114,7 @@ impl<'a> Group<'a> {
             notes: Vec::new(),
             actions: BTreeMap::new(),
             pins: BTreeSet::new(),
+            people: 0,
             now: None,
         }
     }
@@ -342,6 +346,10 @@ impl<'a> Group<'a> {
             Ok(staged) => staged,
             Err(why) => return Ok(Err(why)),
         };
+        if let Err(taken) = put_people(conn, &request.project, &decision.people).await? {
+            return Ok(Err(StoreError::Refused(Box::new(taken))));
+        }
+        self.people += decision.people.len();
         let project: Arc<str> = request.project.as_str().into();
         if let (Some(key), Some((_, body))) = (key, &request.idempotency) {
             let answered = Answered { body_digest: body.to_string(), text: written(&staged.committed) };

@@ -31,7 +31,7 @@ mod writer;
 
 pub use accounts::{Account, Session, Token};
 pub use actions::QueuedAction;
-pub use blobs::{BLOB_BYTES_MAX, BlobUpload};
+pub use blobs::{BLOB_BYTES_MAX, BlobUpload, ScrubbedBlobs};
 pub use database::Engine;
 pub use decide::{Committed, FactRef, Request};
 pub use error::{Result, StoreError};

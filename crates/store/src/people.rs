@@ -3,19 +3,10 @@
 use crate::Store;
 use crate::database::{Conn, Row, args};
 use crate::error::{Result, StoreError};
-use holdpoint_domain::kernel::PersonId;
+use holdpoint_domain::kernel::{PersonId, Refusal};
+use std::collections::{BTreeMap, BTreeSet};
 
-/// A person or service account as people know it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PersonRow {
-    pub id: PersonId,
-    pub handle: String,
-    pub name: String,
-    /// Kept in lower case; one address has one owner.
-    pub emails: Vec<String>,
-    pub service_account: bool,
-    pub owner: Option<PersonId>,
-}
+pub use holdpoint_domain::kernel::PersonRow;
 
 const PERSON: &str = "SELECT id, handle, name, emails, service_account, owner FROM o_person";
 
@@ -35,22 +26,6 @@ pub(crate) fn person_id(text: String) -> Result<PersonId> {
 }
 
 impl Store {
-    /// Adds a person or changes what is known of one.
-    ///
-    /// # Errors
-    /// [`StoreError::Conflict`] where handle or address belong to somebody else; the sentence says which.
-    pub async fn put_person(&self, project: &str, person: &PersonRow) -> Result<()> {
-        let mut tx = self.db().begin().await?;
-        let put = put_person(&mut tx.conn(), project, person).await;
-        match put {
-            Ok(()) => tx.commit().await,
-            Err(why) => {
-                tx.rollback().await;
-                Err(why)
-            }
-        }
-    }
-
     pub async fn person(&self, project: &str, id: &PersonId) -> Result<Option<PersonRow>> {
         let row = self.db().row(format!("{PERSON} WHERE project = $1 AND id = $2"), args![project, id.as_str()]).await?;
         row.map(|row| read_person(&row)).transpose()
@@ -91,6 +66,48 @@ impl Store {
         }
         tx.commit().await
     }
+}
+
+/// Writes the people of one decision, all of them or none: the first row whose handle or address belongs to somebody else
+/// is the command's refusal, found before anything is written, so that its group goes on without it.
+pub(crate) async fn put_people(conn: &mut Conn<'_>, project: &str, people: &[PersonRow]) -> Result<std::result::Result<(), Refusal>> {
+    if let Some(sentence) = taken(conn, project, people).await? {
+        let unblock = "one handle and one address belong to one person; change the file";
+        return Ok(Err(Refusal::new("ORG-004", sentence, unblock)));
+    }
+    // An address may go from one of them to another: what they leave is left before anything is taken.
+    for person in people {
+        conn.run("DELETE FROM o_email WHERE project = $1 AND person = $2", args![project, person.id.as_str()]).await?;
+    }
+    for person in people {
+        put_person(conn, project, person).await?;
+    }
+    Ok(Ok(()))
+}
+
+/// What of these rows belongs to somebody who is not among them, or to two of them.
+async fn taken(conn: &mut Conn<'_>, project: &str, people: &[PersonRow]) -> Result<Option<String>> {
+    let ours: BTreeSet<&PersonId> = people.iter().map(|person| &person.id).collect();
+    let (mut handles, mut addresses) = (BTreeMap::new(), BTreeMap::new());
+    for person in people {
+        let theirs = |other: &PersonId| *other != person.id;
+        let handle = &person.handle;
+        let known = conn.row("SELECT id FROM o_person WHERE project = $1 AND handle = $2", args![project, handle]).await?;
+        let known = known.map(|row| row.text(0).and_then(person_id)).transpose()?;
+        if handles.insert(handle, &person.id).is_some_and(theirs) || known.as_ref().is_some_and(theirs) {
+            return Ok(Some(format!("the handle {handle} belongs to somebody else")));
+        }
+        for email in &person.emails {
+            let key = email.to_lowercase();
+            let known = conn.row("SELECT person FROM o_email WHERE project = $1 AND email = $2", args![project, &key]).await?;
+            let known = known.map(|row| row.text(0).and_then(person_id)).transpose()?;
+            let kept = known.as_ref().is_some_and(|other| theirs(other) && !ours.contains(other));
+            if addresses.insert(key, &person.id).is_some_and(theirs) || kept {
+                return Ok(Some(format!("the address {email} belongs to somebody else")));
+            }
+        }
+    }
+    Ok(None)
 }
 
 async fn put_person(conn: &mut Conn<'_>, project: &str, person: &PersonRow) -> Result<()> {

@@ -241,6 +241,17 @@ export interface ManifestVersion {
   diff: Change[]
 }
 
+/** A vote that was refused for who gave it, however often. */
+export interface RefusedVote {
+  handle: string
+  environment: string
+  word: string
+  code: string
+  count: number
+  at: Instant
+  manifest_digest: Digest
+}
+
 export interface Release {
   id: string
   service: string
@@ -256,6 +267,7 @@ export interface Release {
   work_items: string[]
   evidence: Evidence[]
   approvals: Approval[]
+  refused_votes?: RefusedVote[]
   environments: ReleaseEnvironment[]
   runs: RunSummary[]
   history: ManifestVersion[]
@@ -397,6 +409,18 @@ export interface LedgerEntry {
   envelope: Envelope
   body?: unknown
   actor_name?: string
+}
+
+interface Round {
+  round_at: Instant | null
+  differences: string[]
+}
+
+/** What the server's background check has seen and found. */
+export interface Scrub {
+  verdict: 'sound' | 'damaged'
+  ledger: Round & { next: number; facts: number }
+  blobs: Round & { read: number }
 }
 
 export interface LedgerPage {

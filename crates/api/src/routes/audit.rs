@@ -148,6 +148,17 @@ pub async fn export(_: Reader, State(api): State<Api>) -> Answer<Response> {
     Ok(response)
 }
 
+/// How far this server's background check of the ledger and of blobs has come, and what it found.
+#[utoipa::path(get, path = "/v1/ledger/scrub", tag = "review", responses((status = 200, description = "progress, and the first 20 differences of each kind")))]
+pub async fn scrub(_: Reader, State(api): State<Api>) -> Answer<Json<Value>> {
+    let found = api.engine().scrubbed();
+    let verdict = if found.differences.is_empty() && found.damaged.is_empty() { "sound" } else { "damaged" };
+    Ok(Json(json!({
+        "verdict": verdict, "ledger": {"next": found.next, "facts": found.facts, "round_at": found.round_at, "differences": found.differences},
+        "blobs": {"read": found.blobs, "round_at": found.blobs_round_at, "differences": found.damaged},
+    })))
+}
+
 /// The latest signed checkpoint.
 #[utoipa::path(get, path = "/v1/ledger/checkpoint", tag = "review", responses((status = 200, description = "size, root and the signed note")))]
 pub async fn checkpoint(_: Reader, State(api): State<Api>) -> Answer<Json<Value>> {

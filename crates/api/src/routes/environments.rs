@@ -6,18 +6,18 @@ use crate::organisation::{self, Declared, FreezeFile, Parsed, PersonFile};
 use crate::problem::{Answer, Problem};
 use crate::show::id;
 use crate::state::{Api, note};
-use crate::strict::{Asked, Params, Strict};
+use crate::strict::{Params, Strict};
 use axum::Json;
 use axum::extract::State;
-use holdpoint_domain::governance::freezes::{self, DeclareFreeze};
-use holdpoint_domain::kernel::{Actor, DocKey, Kind, PersonId, Refusal};
-use holdpoint_domain::nouns::{Environment, Freeze, FreezeScope, PersonSpec, Service, Window};
-use holdpoint_domain::organisation::Declaration;
+use holdpoint_domain::governance::freezes::DeclareFreeze;
+use holdpoint_domain::kernel::{Actor, DocKey, Kind, PersonId, View};
+use holdpoint_domain::nouns::{Environment, FreezeScope, PersonSpec, Service, Window};
+use holdpoint_domain::organisation::{self as domain, Declaration, Folder};
 use holdpoint_store::{Filter, PersonRow};
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use utoipa::{IntoParams, ToSchema};
 
 #[derive(Deserialize, ToSchema)]
@@ -64,35 +64,23 @@ pub async fn apply(
     let parsed =
         tokio::task::spawn_blocking(move || organisation::parse(&files)).await.map_err(|why| Problem::broken(&why))?.map_err(unreadable)?;
     let mut people = people(&api, &parsed).await?;
-    let (declared, frozen) = declarations(&api, &parsed, &people).await?;
     let actor = signed.actor.clone();
+    let folder = folder(&api, &parsed, &people, &actor).await?;
     let retire = how.retire;
+    let locks = if how.dry_run { Vec::new() } else { locks(&api, &folder, retire).await? };
     let ask = {
-        let (declared, actor) = (declared.clone(), actor.clone());
-        move |view: &holdpoint_domain::kernel::View| holdpoint_domain::organisation::apply(view, &declared, retire, &actor)
+        let actor = actor.clone();
+        move |view: &View| domain::apply_folder(view, &folder, retire, &actor)
     };
     let mut answer = if how.dry_run {
         api.engine().ask(|view, _| ask(view)).await.map_err(|why| place(why.into(), &parsed, &people))?.answer
     } else {
-        let locks = locks(&api, &declared, retire).await?;
-        let answer = api
-            .decide("organisation.apply", &actor, &asked, locks, move |view, _| ask(view))
+        api.decide("organisation.apply", &actor, &asked, locks, move |view, _| ask(view))
             .await
-            .map_err(|why| place(why, &parsed, &people))?;
-        settle_ids(&answer, &mut people);
-        for row in &people.rows {
-            api.store().put_person(api.project(), row).await.map_err(taken)?;
-        }
-        answer
+            .map_err(|why| place(why, &parsed, &people))?
     };
+    settle_ids(&answer, &mut people);
     name_people(&mut answer, &people);
-    let mut more = Vec::new();
-    for freeze in frozen {
-        more.push(apply_freeze(&api, &actor, &asked, &freeze, how.dry_run).await?);
-    }
-    if let Some(changes) = answer.get_mut("changes").and_then(Value::as_array_mut) {
-        changes.extend(more);
-    }
     if let Some(object) = answer.as_object_mut() {
         object.insert("applied".to_owned(), json!(!how.dry_run));
     }
@@ -123,18 +111,6 @@ fn unreadable(errors: Vec<organisation::FileError>) -> Problem {
     let detail = if more == 0 { first } else { format!("{first}; and {more} more") };
     Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "ORG-003", detail, "mend the file at that place and apply again")
         .with(json!({"errors": errors}))
-}
-
-fn taken(why: holdpoint_store::StoreError) -> Problem {
-    match why {
-        holdpoint_store::StoreError::Conflict(why) => Problem::new(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "ORG-004",
-            why,
-            "one handle and one address belong to one person; change the file",
-        ),
-        other => other.into(),
-    }
 }
 
 async fn people(api: &Api, parsed: &[Parsed]) -> Answer<People> {
@@ -223,7 +199,7 @@ fn check_handle(place: &Parsed, file: &PersonFile) -> Answer<()> {
     ))
 }
 
-async fn declarations(api: &Api, parsed: &[Parsed], people: &People) -> Answer<(Vec<Declaration>, Vec<FreezeFile>)> {
+async fn folder(api: &Api, parsed: &[Parsed], people: &People, actor: &Actor) -> Answer<Folder> {
     let mut rows = people.rows.iter();
     let (mut declared, mut frozen) = (Vec::new(), Vec::new());
     for one in parsed {
@@ -251,14 +227,27 @@ async fn declarations(api: &Api, parsed: &[Parsed], people: &People) -> Answer<(
             }
             Declared::Pipeline(spec) => declared.push(Declaration::Pipeline(spec.clone())),
             Declared::Window(spec) => declared.push(Declaration::Window(spec.clone())),
-            Declared::Freeze(file) => frozen.push(file.clone()),
+            Declared::Freeze(file) => frozen.push(freeze(file, actor)?),
         }
     }
-    Ok((declared, frozen))
+    Ok(Folder { declared, frozen, people: people.rows.clone() })
 }
 
-async fn locks(api: &Api, declared: &[Declaration], retire: bool) -> Answer<Vec<DocKey>> {
-    let mut keys: BTreeSet<DocKey> = declared.iter().map(Declaration::key).collect();
+fn freeze(file: &FreezeFile, actor: &Actor) -> Answer<DeclareFreeze> {
+    Ok(DeclareFreeze {
+        id: id("frz")?,
+        name: file.name.clone(),
+        scope: FreezeScope { environments: file.environments.clone(), services: file.services.clone() },
+        from: file.from,
+        until: file.until,
+        reason: note(&file.reason)?,
+        actor: actor.clone(),
+    })
+}
+
+async fn locks(api: &Api, folder: &Folder, retire: bool) -> Answer<Vec<DocKey>> {
+    let environments = if folder.frozen.is_empty() { Vec::new() } else { names::<Environment>(api).await? };
+    let mut keys = domain::locks(folder, &environments);
     if retire {
         for kind in [Kind::Service, Kind::Environment, Kind::Pipeline, Kind::Window] {
             let mut filter = Filter { live: Some(true), limit: 1000, ..Filter::default() };
@@ -323,36 +312,6 @@ fn name_people(answer: &mut Value, people: &People) {
             }
         }
     }
-}
-
-async fn apply_freeze(api: &Api, actor: &Actor, asked: &Asked, file: &FreezeFile, dry_run: bool) -> Answer<Value> {
-    let live: Vec<Freeze> = api.store().all(api.project()).await?;
-    if live.iter().any(|freeze| freeze.name == file.name) {
-        return Ok(json!({"kind": "freeze", "name": file.name, "action": "same", "diff": []}));
-    }
-    let ask = DeclareFreeze {
-        id: id("frz")?,
-        name: file.name.clone(),
-        scope: FreezeScope { environments: file.environments.clone(), services: file.services.clone() },
-        from: file.from,
-        until: file.until,
-        reason: note(&file.reason)?,
-        actor: actor.clone(),
-    };
-    if dry_run {
-        // What the same files declare is not there yet: only what is wrong in itself is told.
-        if file.from >= file.until {
-            return Err(
-                Refusal::new("FRZ-002", format!("freeze {}: it ends before it begins", file.name), "give an end after the start").into()
-            );
-        }
-    } else {
-        let environments = names::<Environment>(api).await?;
-        let locks = freezes::locks(&ask.id, &ask.scope, &environments);
-        let asked = Asked { route: format!("{} freeze {}", asked.route, file.name), idempotency: asked.idempotency.clone() };
-        api.decide("freeze.declare", actor, &asked, locks, move |view, _| freezes::declare(view, &ask)).await?;
-    }
-    Ok(json!({"kind": "freeze", "name": file.name, "action": "create", "diff": []}))
 }
 
 /// Keys of all live nouns of a kind.

@@ -5,18 +5,20 @@ use crate::problem::{Answer, Problem};
 use crate::routes::environments::names;
 use crate::show::{id, release};
 use crate::state::{Api, note};
-use crate::strict::{Params, Strict};
+use crate::strict::{Asked, Params, Strict};
 use axum::Json;
 use axum::extract::{Path, State};
 use holdpoint_domain::governance::approvals::{self, Vote};
+use holdpoint_domain::governance::attempts;
 use holdpoint_domain::governance::freezes::{self, DeclareFreeze};
 use holdpoint_domain::kernel::{DocKey, FreezeId, Kind, PersonId, Timestamp};
 use holdpoint_domain::nouns::{ApprovalState, Environment, Freeze, FreezeScope};
 use holdpoint_seal::digest::Digest;
-use holdpoint_store::{Filter, Order};
+use holdpoint_store::{Filter, Order, StoreError};
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use std::sync::atomic::{AtomicU64, Ordering};
 use utoipa::{IntoParams, ToSchema};
 
 #[derive(Deserialize, IntoParams)]
@@ -46,14 +48,7 @@ pub struct Word {
     comment: String,
 }
 
-async fn vote(
-    api: &Api,
-    signed: &Signed,
-    release: String,
-    word: Word,
-    state: ApprovalState,
-    asked: &crate::strict::Asked,
-) -> Answer<Json<Value>> {
+async fn vote(api: &Api, signed: &Signed, release: String, word: Word, state: ApprovalState, asked: &Asked) -> Answer<Json<Value>> {
     let comment = if word.comment.trim().is_empty() { None } else { Some(note(&word.comment)?) };
     let locks = vec![DocKey::new(Kind::Release, release.as_str())];
     let vote = Vote {
@@ -65,8 +60,41 @@ async fn vote(
         comment,
         actor: signed.actor.clone(),
     };
-    api.decide("approval.vote", &signed.actor, asked, locks, move |view, now| approvals::vote(view, &vote, now)).await.map(Json)
+    let request = api.request("approval.vote", &signed.actor, asked, locks.clone());
+    let asking = vote.clone();
+    match api.store().decide(&request, move |view, now| approvals::vote(view, &asking, now)).await {
+        Ok(committed) => Ok(Json(committed.answer)),
+        Err(StoreError::Refused(refusal)) => {
+            if attempts::kept(&vote, &refusal) {
+                refused(api, asked, vote, refusal.code.clone(), locks).await;
+            }
+            Err(Problem::from(*refusal))
+        }
+        Err(why) => Err(why.into()),
+    }
 }
+
+/// Keeps a refused vote, in a commit after the refusal: that one left nothing. The caller's answer does not depend on it.
+async fn refused(api: &Api, asked: &Asked, vote: Vote, code: String, locks: Vec<DocKey>) {
+    // The same request again is the same attempt. Another body under the same key is another one: as the refusal used
+    // the key up for nobody, it must not hide what comes after it.
+    let idempotency = asked.idempotency.as_ref().map(|(key, body)| (Digest::of(format!("{key} {body}").as_bytes()).to_string(), *body));
+    let asked = Asked { route: format!("{} refused", asked.route), idempotency };
+    let (by, release, environment) = (vote.actor.name.clone(), vote.release.clone(), vote.environment.clone());
+    let request = api.request("approval.refused", &vote.actor, &asked, locks);
+    let about = code.clone();
+    match api.store().decide(&request, move |view, now| attempts::record(view, &vote, &about, now)).await {
+        Ok(kept) if kept.replayed || kept.answer["recorded"] == true => {}
+        Ok(_) => {
+            let left_out = LEFT_OUT.fetch_add(1, Ordering::Relaxed) + 1;
+            tracing::warn!(by, release, environment, code, left_out, "a refused vote was not recorded: the hour has its share of this one");
+        }
+        Err(why) => tracing::error!(%why, by, release, environment, code, "a refused vote could not be recorded"),
+    }
+}
+
+/// Refused votes that were beyond the hour's share, since the server's start.
+static LEFT_OUT: AtomicU64 = AtomicU64::new(0);
 
 /// Approves what was shown: the manifest and the evidence by their digests.
 #[utoipa::path(post, path = "/v1/releases/{id}/approvals", tag = "governance", params(("id" = String, Path)), request_body = Word, responses((status = 200, description = "recorded"), (status = 409, description = "what was shown is not what is there now")))]

@@ -10,13 +10,13 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use holdpoint_domain::build::intake;
-use holdpoint_domain::kernel::{DocKey, EvidenceId, Kind};
+use holdpoint_domain::kernel::{DocKey, EvidenceId, Kind, Refusal, Timestamp};
 use holdpoint_domain::nouns::{Subject, Summary};
 use holdpoint_engine::evidence::{EvidenceError, PROVENANCE};
 use holdpoint_seal::digest::Digest;
 use holdpoint_seal::fact::Micros;
 use holdpoint_seal::statement::Statement;
-use holdpoint_seal::trust;
+use holdpoint_seal::trust::{self, TrustError};
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -98,10 +98,7 @@ async fn foreign(api: &Api, signed: &Signed, bytes: &[u8], subject: Option<Diges
         ));
     };
     let received = Micros(api.store().now().await?.as_microsecond());
-    let refused = |why: String, unblock: String| {
-        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "EVD-005", format!("the statement is not trusted: {why}"), unblock)
-    };
-    let mut last = refused("the trust policy has no role".to_owned(), "add a role to the trust policy".to_owned());
+    let mut obstacle: Option<TrustError> = None;
     let mut found = None;
     for role in policy.roles().keys() {
         match trust::verify(bytes, policy, role, received) {
@@ -109,21 +106,48 @@ async fn foreign(api: &Api, signed: &Signed, bytes: &[u8], subject: Option<Diges
                 found = Some(verified);
                 break;
             }
-            Err(why) => last = refused(why.to_string(), why.unblock().to_owned()),
+            Err(why) if obstacle.as_ref().is_none_or(|before| telling(before) < telling(&why)) => obstacle = Some(why),
+            Err(_) => {}
         }
     }
-    let verified = found.ok_or(last)?;
+    let Some(verified) = found else {
+        let none =
+            || Refusal::new("EVD-005", "the statement is not trusted: the trust policy has no role", "add a role to the trust policy");
+        return Err(obstacle.as_ref().map_or_else(none, untrusted).into());
+    };
     if let Some(subject) = subject {
-        verified.about(&subject).map_err(|why| refused(why.to_string(), why.unblock().to_owned()))?;
+        verified.about(&subject).map_err(|why| untrusted(&why))?;
     }
     let statement = verified.value();
     let summary = foreign_summary(statement)?;
     let subjects: Vec<Digest> = statement.subject.iter().filter_map(|one| one.sha256()).collect();
     let envelope = api.store().blob_put(bytes).await?;
     let signer = verified.signers().iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
-    api.engine().receive(subjects.clone(), &statement.predicate_type, envelope, &signer, summary.clone(), &signed.actor).await?;
+    // Again at the instant that the fact will have: a key may end, or be revoked, between the look and the commit.
+    let (policy, role, again) = (policy.clone(), verified.role().to_owned(), bytes.to_vec());
+    let check = move |now: Timestamp| {
+        trust::verify(&again, &policy, &role, Micros(now.as_microsecond())).map(|_| ()).map_err(|why| untrusted(&why))
+    };
+    let kind = &statement.predicate_type;
+    api.engine().receive_if(subjects.clone(), kind, envelope, &signer, summary.clone(), &signed.actor, check).await?;
     let list = [json!({"kind": summary.kind(), "digest": envelope, "summary": words::summary(&summary)})];
-    Ok((StatusCode::CREATED, Json(json!({"subjects": subjects, "evidence": list}))))
+    Ok((StatusCode::CREATED, Json(json!({"subjects": subjects, "evidence": list, "role": verified.role(), "signer": signer}))))
+}
+
+fn untrusted(why: &TrustError) -> Refusal {
+    Refusal::new("EVD-005", format!("the statement is not trusted: {why}"), why.unblock()).with(json!({"check": why.check()}))
+}
+
+/// Of several roles that do not take a statement, the one that knows its key says why.
+fn telling(why: &TrustError) -> u8 {
+    match why {
+        TrustError::Revoked { .. } | TrustError::NotYetValid { .. } | TrustError::Expired { .. } => 4,
+        TrustError::FalseClaim(_) => 3,
+        TrustError::Predicate { .. } => 2,
+        TrustError::Threshold { have, .. } if *have > 0 => 2,
+        TrustError::NotInRole { .. } => 1,
+        _ => 0,
+    }
 }
 
 fn foreign_summary(statement: &Statement) -> Answer<Summary> {

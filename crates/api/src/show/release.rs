@@ -8,7 +8,7 @@ use holdpoint_domain::gate::Report;
 use holdpoint_domain::governance::approvals::{self, Vote};
 use holdpoint_domain::kernel::{Note, PersonId, Stop, Timestamp, View};
 use holdpoint_domain::nouns::{
-    Approval, ApprovalState, Author, Closure, Environment, EvidenceItem, Manifest, Pipeline, Release, Run, Service, Slot,
+    Approval, ApprovalState, Author, Closure, Environment, EvidenceItem, Manifest, Pipeline, RefusedVote, Release, Run, Service, Slot,
 };
 use holdpoint_domain::orchestration::releases;
 use holdpoint_domain::review::closure;
@@ -97,7 +97,7 @@ pub async fn view(api: &Api, signed: &Signed, release: &Release) -> Answer<Value
         "superseded_by": release.superseded_by, "created_at": release.created_at, "created_by": names.get(&release.created_by),
         "manifest": manifest, "manifest_digest": release.manifest_digest(), "work_items": manifest.work_items,
         "authors": authors.iter().map(|author| json!({"person": author.person, "handle": names.get(&author.person), "commits": author.commits})).collect::<Vec<_>>(),
-        "evidence": known(&looks), "approvals": votes(api, release, &looks, &names).await?, "environments": places,
+        "evidence": known(&looks), "approvals": votes(api, release, &looks, &names).await?, "refused_votes": refused(release, &names), "environments": places,
         "runs": runs.iter().map(|one| run::summary(one, &names)).collect::<Vec<_>>(), "history": history(release, &names),
     });
     let why = note("")?;
@@ -133,6 +133,7 @@ async fn runs(api: &Api, release: &Release) -> Answer<Vec<Run>> {
 async fn names(api: &Api, release: &Release, authors: &[Author], runs: &[Run]) -> Answer<BTreeMap<PersonId, String>> {
     let mut ids: BTreeSet<PersonId> = release.editors().cloned().collect();
     ids.extend(release.approvals.iter().map(|vote| vote.by.clone()));
+    ids.extend(release.refused.iter().map(|vote| vote.by.clone()));
     ids.extend(release.wanted.values().cloned());
     ids.extend(authors.iter().map(|author| author.person.clone()));
     ids.extend(runs.iter().filter_map(|run| run.by.clone()));
@@ -161,6 +162,19 @@ async fn votes(api: &Api, release: &Release, looks: &[(Environment, Look)], name
         }
     }
     Ok(shown)
+}
+
+/// Who tried to give a word that was not theirs to give, latest first.
+fn refused(release: &Release, names: &BTreeMap<PersonId, String>) -> Vec<Value> {
+    let mut all: Vec<_> = release.refused.iter().collect();
+    all.sort_by_key(|vote| std::cmp::Reverse(vote.last_at));
+    let show = |vote: &RefusedVote| {
+        json!({
+            "handle": names.get(&vote.by).cloned().unwrap_or_else(|| vote.by.to_string()), "environment": vote.environment, "word": vote.word,
+            "code": vote.code, "count": vote.count, "at": vote.last_at, "manifest_digest": vote.manifest_digest,
+        })
+    };
+    all.into_iter().map(show).collect()
 }
 
 fn history(release: &Release, names: &BTreeMap<PersonId, String>) -> Vec<Value> {

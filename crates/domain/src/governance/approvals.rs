@@ -240,6 +240,7 @@ fn may_vote(question: &Question, vote: &Vote, person: Option<&Person>) -> Result
             },
             "ask somebody who holds the role, or have the role given to you in the organisation folder",
         )
+        .with(json!({"roles": roles}))
         .into());
     }
     Ok(())

@@ -3,7 +3,7 @@
 
 use crate::gate::{Atom, Condition, Gate, Question};
 use crate::kernel::{Actor, Decision, DocKey, FreezeId, Kind, Note, Refusal, Stop, Timestamp, View};
-use crate::nouns::{Environment, Fact, Freeze, FreezeScope, Person};
+use crate::nouns::{Environment, Fact, Freeze, FreezeScope, Person, Service};
 use serde_json::json;
 
 pub const GATE: Gate = Gate { id: "freeze", title: "Freeze", ask };
@@ -56,6 +56,11 @@ pub fn locks(id: &FreezeId, scope: &FreezeScope, environments: &[String]) -> Vec
 
 /// Declares it; it holds from the moment of commit where `from` has passed.
 pub fn declare(view: &View, ask: &DeclareFreeze) -> Result<Decision, Stop> {
+    declare_with(view, ask, &|_| None)
+}
+
+/// The same beside other declarations of one decision: `here` knows what they make (true) and retire (false).
+pub fn declare_with(view: &View, ask: &DeclareFreeze, here: &dyn Fn(&DocKey) -> Option<bool>) -> Result<Decision, Stop> {
     may(view, &ask.actor)?;
     if ask.from >= ask.until {
         return Err(Refusal::new(
@@ -66,12 +71,20 @@ pub fn declare(view: &View, ask: &DeclareFreeze) -> Result<Decision, Stop> {
         .into());
     }
     for name in &ask.scope.environments {
-        if view.get::<Environment>(name)?.is_none_or(|place| place.retired) {
+        let known = match here(&DocKey::new(Kind::Environment, name.as_str())) {
+            Some(declared) => declared,
+            None => view.get::<Environment>(name)?.is_some_and(|place| !place.retired),
+        };
+        if !known {
             return Err(Refusal::new("ORG-001", format!("there is no environment {name:?}"), "name one that is declared").into());
         }
     }
     for name in &ask.scope.services {
-        if view.get::<crate::nouns::Service>(name)?.is_none_or(|service| service.retired) {
+        let known = match here(&DocKey::new(Kind::Service, name.as_str())) {
+            Some(declared) => declared,
+            None => view.get::<Service>(name)?.is_some_and(|service| !service.retired),
+        };
+        if !known {
             return Err(Refusal::new("ORG-001", format!("there is no service {name:?}"), "name one that is declared").into());
         }
     }

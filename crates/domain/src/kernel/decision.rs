@@ -1,6 +1,6 @@
 //! What a decision leads to: facts to write and actions to take, in one transaction.
 
-use super::{DocKey, Note, PersonId, Timestamp};
+use super::{DocKey, Note, PersonId, PersonRow, Timestamp};
 use crate::nouns::Fact;
 use holdpoint_seal::digest::Digest;
 use serde::{Deserialize, Serialize};
@@ -114,6 +114,8 @@ pub struct Decision {
     pub actions: Vec<ActionChange>,
     /// Free text whose commitments the facts carry.
     pub notes: Vec<Note>,
+    /// Who is behind ids that the facts name, kept beside the ledger.
+    pub people: Vec<PersonRow>,
     /// Blobs that must exist and are kept while these facts are.
     pub pins: Vec<Digest>,
     /// What the caller gets, and gets again when it repeats the command with the same key.

@@ -3,6 +3,7 @@
 mod decision;
 mod ids;
 mod note;
+mod person;
 mod refusal;
 mod span;
 mod state;
@@ -11,6 +12,7 @@ mod view;
 pub use decision::{AccountKind, Action, ActionChange, Actor, Decision, NewFact, Via};
 pub use ids::{EvidenceId, FreezeId, IdError, PersonId, ReleaseId, RunId, WaiverId};
 pub use note::{Note, Salt};
+pub use person::PersonRow;
 pub use refusal::{Refusal, Stop};
 pub use span::Span;
 pub use state::State;

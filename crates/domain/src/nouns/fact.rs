@@ -4,10 +4,10 @@
 
 use super::{Advisories, Environment, Freeze, Person, Pipeline, Release, Run, Service, Slot, Subject, Waiver, Window};
 use super::{
-    Cause, Closure, ComponentPin, EnvironmentSpec, FreezeScope, Manifest, Outcome, PersonSpec, PipelineSpec, Purpose, RunResult, Running,
-    ServiceSpec, Step, Summary, WindowSpec,
+    ApprovalState, Cause, Closure, ComponentPin, EnvironmentSpec, FreezeScope, Manifest, Outcome, PersonSpec, PipelineSpec, Purpose,
+    RunResult, Running, ServiceSpec, Step, Summary, WindowSpec,
 };
-use crate::kernel::{EvidenceId, FreezeId, Kind, Noun, PersonId, ReleaseId, RunId, State, Timestamp, WaiverId};
+use crate::kernel::{AccountKind, EvidenceId, FreezeId, Kind, Noun, PersonId, ReleaseId, RunId, State, Timestamp, WaiverId};
 use holdpoint_seal::digest::Digest;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -66,6 +66,18 @@ pub enum Fact {
     ApprovalWithdrawn {
         by: PersonId,
         environment: String,
+    },
+    /// Somebody tried to give a word that cannot be theirs. The envelope says through which door.
+    ApprovalRefused {
+        by: PersonId,
+        environment: String,
+        /// What was to be said: given or rejected.
+        word: ApprovalState,
+        /// The refusal's.
+        code: String,
+        /// The manifest in force, whatever was sent.
+        manifest_digest: Digest,
+        account: AccountKind,
     },
     PromotionRequested {
         environment: String,

@@ -22,7 +22,8 @@ pub use pipeline::{
     TestStep, Trigger, TriggerAction, Undecided, VulnerabilityRule,
 };
 pub use release::{
-    Approval, ApprovalState, Author, Closure, Commit, ComponentPin, Definition, Manifest, ManifestVersion, Promoted, Release, ReleaseState,
+    Approval, ApprovalState, Author, Closure, Commit, ComponentPin, Definition, Manifest, ManifestVersion, Promoted, RefusedVote, Release,
+    ReleaseState,
 };
 pub use run::{Attempt, Cause, Instance, Outcome, Purpose, Run, RunResult, RunState, Side, Step, StepSpec, StepState, WatchSpec, Weights};
 pub use service::{Build, Component, Health, Migrate, Service, ServiceSpec};

@@ -104,6 +104,38 @@ pub struct Approval {
     pub comment: Option<Digest>,
 }
 
+/// The same vote, refused to the same person, however often.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefusedVote {
+    pub by: PersonId,
+    pub environment: String,
+    pub word: ApprovalState,
+    pub code: String,
+    /// The manifest that was in force.
+    pub manifest_digest: Digest,
+    /// How many attempts were recorded.
+    pub count: u32,
+    pub last_at: Timestamp,
+    /// When the hour began in which attempts are counted, and how many it has.
+    pub hour_from: Timestamp,
+    pub in_hour: u32,
+}
+
+impl RefusedVote {
+    /// Whether it is this attempt.
+    pub fn is(&self, by: &PersonId, environment: &str, word: ApprovalState, code: &str, manifest_digest: &Digest) -> bool {
+        self.by == *by
+            && self.environment == environment
+            && self.word == word
+            && self.code == code
+            && self.manifest_digest == *manifest_digest
+    }
+    /// Whether an attempt at this instant begins a new hour.
+    pub fn hour_is_over(&self, at: Timestamp) -> bool {
+        at.as_second() - self.hour_from.as_second() >= 3600
+    }
+}
+
 /// A manifest that this release had, or has.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ManifestVersion {
@@ -134,6 +166,9 @@ pub struct Release {
     pub superseded_by: Option<ReleaseId>,
     /// One entry per person and environment: votes are a set.
     pub approvals: Vec<Approval>,
+    /// Votes that were refused for who gave them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refused: Vec<RefusedVote>,
     /// Environments that somebody asked to be promoted to, with who asked.
     pub wanted: BTreeMap<String, PersonId>,
     /// Ended runs, oldest first.
@@ -167,6 +202,20 @@ impl Release {
             .find(|p| p.environment == environment && p.manifest_digest == *self.manifest_digest())
             .is_some_and(|p| p.result == RunResult::Succeeded)
     }
+    fn refuse(&mut self, attempt: RefusedVote) {
+        let RefusedVote { by, environment, word, code, manifest_digest, last_at: at, .. } = &attempt;
+        match self.refused.iter_mut().find(|old| old.is(by, environment, *word, code, manifest_digest)) {
+            Some(old) => {
+                if old.hour_is_over(*at) {
+                    (old.hour_from, old.in_hour) = (*at, 0);
+                }
+                old.in_hour += 1;
+                old.count += 1;
+                old.last_at = *at;
+            }
+            None => self.refused.push(attempt),
+        }
+    }
     fn vote(&mut self, vote: Approval) {
         self.approvals.retain(|old| !(old.by == vote.by && old.environment == vote.environment));
         self.approvals.push(vote);
@@ -190,6 +239,7 @@ impl Noun for Release {
             closure: None,
             superseded_by: None,
             approvals: Vec::new(),
+            refused: Vec::new(),
             wanted: BTreeMap::new(),
             promoted: Vec::new(),
             created_at: at,
@@ -225,6 +275,17 @@ impl Noun for Release {
                     vote.at = at;
                 }
             }
+            Fact::ApprovalRefused { by, environment, word, code, manifest_digest, account: _ } => self.refuse(RefusedVote {
+                by: by.clone(),
+                environment: environment.clone(),
+                word: *word,
+                code: code.clone(),
+                manifest_digest: *manifest_digest,
+                count: 1,
+                last_at: at,
+                hour_from: at,
+                in_hour: 1,
+            }),
             Fact::PromotionRequested { environment, by } => {
                 self.wanted.insert(environment.clone(), by.clone());
             }

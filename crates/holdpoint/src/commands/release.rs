@@ -398,6 +398,17 @@ fn words(view: &Value) -> String {
         let counts = if one["valid"] == true { "counts".to_owned() } else { format!("void: {}", text(one, "void_because")) };
         text_.push_str(&format!("approval by {} for {} at {}: {counts}\n", text(one, "handle"), text(one, "environment"), text(one, "at")));
     }
+    for one in view["refused_votes"].as_array().into_iter().flatten() {
+        let (word, count) = (if one["word"] == "rejected" { "reject" } else { "approve" }, one["count"].as_u64().unwrap_or(1));
+        let times = if count == 1 { "once".to_owned() } else { format!("{count} times") };
+        text_.push_str(&format!(
+            "refused {times}: {} tried to {word} for {}, last at {}: {}\n",
+            text(one, "handle"),
+            text(one, "environment"),
+            text(one, "at"),
+            text(one, "code")
+        ));
+    }
     for place in view["environments"].as_array().into_iter().flatten() {
         let report = &place["report"];
         let verdict = report["verdict"].as_str().unwrap_or("not asked");

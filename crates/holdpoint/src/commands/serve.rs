@@ -9,6 +9,7 @@ use holdpoint_engine::keys::Keys;
 use holdpoint_engine::{Engine, worker};
 use holdpoint_executors::{Outbound, Secrets, proxy};
 use holdpoint_seal::digest::Digest;
+use holdpoint_seal::trust::TrustPolicy;
 use holdpoint_store::Store;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -36,6 +37,9 @@ pub struct Serve {
     /// Address by which people reach the server, if it is not the one it listens on.
     #[arg(long, value_name = "URL")]
     pub public_url: Option<String>,
+    /// Whose signatures count for evidence that others bring (`evidence add --kind dsse`): a YAML file, read at the start.
+    #[arg(long, value_name = "FILE")]
+    pub trust_policy: Option<PathBuf>,
     /// Run no worker in this process.
     #[arg(long)]
     pub no_worker: bool,
@@ -150,6 +154,7 @@ impl Serve {
     }
 
     async fn serve(self, out: &Out) -> Ended {
+        let trust_policy = self.trust_policy.as_deref().map(trust_policy).transpose()?;
         let (store, keys) = open(&self.data, self.database.as_deref()).await?;
         let verified = store.verify_start().await.context("the ledger does not verify")?;
         if let Some(first) = verified.differences.first() {
@@ -188,6 +193,7 @@ impl Serve {
         std::io::Write::flush(&mut std::io::stdout())?;
         let mut settings = holdpoint_api::Settings::new(engine.clone(), self.data.join("logs"));
         settings.public_url = Some(public);
+        settings.trust_policy = trust_policy;
         let ended = stop.clone();
         holdpoint_api::serve(listener, settings, async move {
             stop_signal().await;
@@ -202,6 +208,13 @@ impl Serve {
         let _ = out;
         Ok(Code::Done)
     }
+}
+
+/// Nobody's signature counts by a policy that cannot be read: the server does not start.
+fn trust_policy(path: &Path) -> anyhow::Result<TrustPolicy> {
+    let name = path.display().to_string();
+    let text = std::fs::read_to_string(path).map_err(|why| BadInput(format!("--trust-policy {name}: {why}")))?;
+    Ok(holdpoint_api::trust_file::parse(&name, &text).map_err(|why| BadInput(why.to_string()))?)
 }
 
 /// The default pool's key: made once, kept readable by the owner only.

@@ -1,8 +1,9 @@
 //! People, doors, blobs, readings: what is operational and no fact.
 
 use crate::world::*;
+use holdpoint_domain::kernel::{Decision, Kind, Timestamp, View};
 use holdpoint_seal::digest::Digest;
-use holdpoint_store::{PersonRow, Reading, Session, StoreError, StoredReport, Token};
+use holdpoint_store::{PersonRow, Reading, Session, Store, StoreError, StoredReport, Token};
 use serde_json::json;
 use std::time::Duration;
 
@@ -11,25 +12,28 @@ fn person(handle: &str, emails: &[&str]) -> PersonRow {
     PersonRow { id: per(handle), handle: handle.to_owned(), name: handle.to_uppercase(), emails, service_account: false, owner: None }
 }
 
+/// People come with a decision, and with its facts or not at all.
+async fn put(store: &Store, person: &PersonRow) -> Result<(), StoreError> {
+    let people = vec![person.clone()];
+    store.decide(&request(vec![]), move |_, _| Ok(Decision { people: people.clone(), ..Decision::default() })).await.map(|_| ())
+}
+
 pub async fn people_and_addresses(world: World) {
     let store = &world.store;
     let ada = person("ada", &["Ada@Shop.example", "ada@old.example"]);
-    store.put_person(PROJECT, &ada).await.expect("puts");
-    store.put_person(PROJECT, &person("grace", &["grace@shop.example"])).await.expect("puts");
+    put(store, &ada).await.expect("puts");
+    put(store, &person("grace", &["grace@shop.example"])).await.expect("puts");
     let found = store.person_by_email(PROJECT, "ADA@shop.example").await.expect("reads").expect("is there");
     assert_eq!((found.id, found.emails[0].as_str()), (per("ada"), "ada@shop.example"));
-    assert!(matches!(store.put_person(PROJECT, &person("linus", &["ada@shop.example"])).await, Err(StoreError::Conflict(_))));
+    assert!(matches!(put(store, &person("linus", &["ada@shop.example"])).await, Err(StoreError::Refused(_))));
     assert!(store.person_by_handle(PROJECT, "linus").await.expect("reads").is_none(), "nothing of it was written");
-    assert!(matches!(
-        store.put_person(PROJECT, &PersonRow { handle: "grace".to_owned(), ..person("root", &[]) }).await,
-        Err(StoreError::Conflict(_))
-    ));
+    assert!(matches!(put(store, &PersonRow { handle: "grace".to_owned(), ..person("root", &[]) }).await, Err(StoreError::Refused(_))));
     // An address that was given up is free again.
-    store.put_person(PROJECT, &person("ada", &["ada@shop.example"])).await.expect("puts");
-    store.put_person(PROJECT, &person("linus", &["ada@old.example"])).await.expect("puts");
+    put(store, &person("ada", &["ada@shop.example"])).await.expect("puts");
+    put(store, &person("linus", &["ada@old.example"])).await.expect("puts");
     assert!(store.person_by_handle("other", "ada").await.expect("reads").is_none());
     let bot = PersonRow { service_account: true, owner: Some(per("ada")), ..person("bot", &[]) };
-    store.put_person(PROJECT, &bot).await.expect("puts");
+    put(store, &bot).await.expect("puts");
     assert_eq!(store.person(PROJECT, &per("bot")).await.expect("reads"), Some(bot));
     assert_eq!(
         store.people(PROJECT).await.expect("reads").iter().map(|person| person.handle.as_str()).collect::<Vec<_>>(),
@@ -43,6 +47,35 @@ pub async fn people_and_addresses(world: World) {
         store.person(PROJECT, &per("ada")).await.expect("reads").map(|person| (person.handle, person.name)),
         Some(("per_ada".to_owned(), String::new()))
     );
+}
+
+/// One transaction: where a row is somebody else's, the facts and the other rows of its decision are not there either, and
+/// an address goes from one person to another in one step.
+pub async fn people_come_with_their_facts(world: World) {
+    let store = &world.store;
+    put(store, &person("ada", &["ada@shop.example"])).await.expect("puts");
+    let with = |people: Vec<PersonRow>| {
+        move |_: &View, _: Timestamp| {
+            let mut decision = Decision { people: people.clone(), ..Decision::default() };
+            decision.fact(Kind::Environment, "test", environment("test", 1));
+            Ok(decision)
+        }
+    };
+    let both = vec![person("linus", &["linus@shop.example"]), person("mary", &["ada@shop.example"])];
+    let refused = store.decide(&request(vec![env("test")]), with(both)).await.expect_err("an address of another's");
+    assert!(
+        matches!(&refused, StoreError::Refused(why) if why.code == "ORG-004" && why.sentence.contains("ada@shop.example")),
+        "{refused}"
+    );
+    assert!(store.person_by_handle(PROJECT, "linus").await.expect("reads").is_none());
+    assert!(store.doc(PROJECT, &env("test")).await.expect("reads").is_none());
+    let twice = vec![person("linus", &[]), PersonRow { handle: "linus".to_owned(), ..person("other", &[]) }];
+    assert!(matches!(store.decide(&request(vec![env("test")]), with(twice)).await, Err(StoreError::Refused(_))));
+    let moved = vec![person("mary", &["ada@shop.example"]), person("ada", &["ada@new.example"])];
+    store.decide(&request(vec![env("test")]), with(moved)).await.expect("commits");
+    let found = store.person_by_email(PROJECT, "ada@shop.example").await.expect("reads");
+    assert_eq!(found.map(|person| person.handle), Some("mary".to_owned()));
+    assert!(store.doc(PROJECT, &env("test")).await.expect("reads").is_some());
 }
 
 pub async fn sessions_tokens_and_invitations(world: World) {

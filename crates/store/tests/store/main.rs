@@ -62,6 +62,7 @@ suite! {
     ledger::the_scrub_finds_what_a_start_does_not_look_at,
     ledger::erased_notes_keep_proofs,
     accounts::people_and_addresses,
+    accounts::people_come_with_their_facts,
     accounts::sessions_tokens_and_invitations,
     accounts::blobs_are_whole_and_swept,
     accounts::readings_and_reports,

@@ -11,6 +11,8 @@ import { RefusalNote } from '../../parts/Refusal'
 import { Status } from '../../parts/Status'
 import { Table } from '../../parts/Table'
 import { When } from '../../parts/When'
+import { plural } from '../../words/figures'
+import { refusedWith } from '../../words/facts'
 import { DecideDialog, type Word } from './DecideDialog'
 
 interface Props {
@@ -44,6 +46,25 @@ export function Approvals({ release, environment, again }: Props) {
           ]}
         />
       </section>
+      {!!release.refused_votes?.length && (
+        <section className="block">
+          <h2>Refused votes</h2>
+          <p>Words that were not theirs to give. They count for nothing, and stay in the ledger.</p>
+          <Table
+            caption="Refused votes"
+            rows={release.refused_votes}
+            keyOf={(vote) => `${vote.handle} ${vote.environment} ${vote.word} ${vote.code} ${vote.manifest_digest}`}
+            empty={null}
+            columns={[
+              { head: 'Who', kind: 'row', cell: (vote) => vote.handle },
+              { head: 'Environment', cell: (vote) => vote.environment },
+              { head: 'What', cell: (vote) => `${vote.word === 'rejected' ? 'Tried to decline' : 'Tried to approve'}, ${plural(vote.count, 'time')}` },
+              { head: 'Last', cell: (vote) => <When at={vote.at} /> },
+              { head: 'Refused with', kind: 'wide', cell: (vote) => refusedWith(vote.code) },
+            ]}
+          />
+        </section>
+      )}
     </div>
   )
 }

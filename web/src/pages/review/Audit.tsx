@@ -10,6 +10,7 @@ import { When } from '../../parts/When'
 import { go, Link, useAddress } from '../../router'
 import { count } from '../../words/figures'
 import { Entries } from './Entries'
+import { Findings } from './Findings'
 
 const LIMIT = 50
 const any = () => true
@@ -41,6 +42,7 @@ export function Audit() {
           ]}
         />
       )}
+      <Findings />
       <form
         className="filters"
         role="search"

@@ -4,6 +4,7 @@ import type { LedgerEntry } from '../../api/types'
 import { Table } from '../../parts/Table'
 import { When } from '../../parts/When'
 import { Link } from '../../router'
+import { told } from '../../words/facts'
 
 /** Entries of the ledger, one a row. */
 export function Entries({ entries, empty }: { entries: LedgerEntry[]; empty: ReactNode }) {
@@ -24,7 +25,13 @@ export function Entries({ entries, empty }: { entries: LedgerEntry[]; empty: Rea
           ),
         },
         { head: 'When', cell: (entry) => <When at={entry.at} /> },
-        { head: 'What', cell: (entry) => entry.envelope.type },
+        {
+          head: 'What',
+          cell: (entry) => {
+            const words = told(entry.envelope.type, entry.body)
+            return words ? `${entry.envelope.type}: ${words}` : entry.envelope.type
+          },
+        },
         { head: 'Stream', kind: 'wide', cell: (entry) => <Link to={`/audit?stream=${encodeURIComponent(entry.envelope.stream)}`}>{entry.envelope.stream}</Link> },
         { head: 'Who', cell: (entry) => entry.actor_name ?? entry.envelope.actor },
         { head: 'Through', cell: (entry) => entry.envelope.via },
