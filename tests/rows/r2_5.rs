@@ -78,7 +78,7 @@ fn cli_a_break_is_named_with_the_consumers_it_hits() {
     for expected in [
         "COM-003 app/http: ",
         "request-parameter-became-required at http:8 /paths/~1parcels~1{id}/get/parameters/1, against 1.0.0 (running in production)",
-        "It hits courier-app (2 requests, last 2026-11-02T08:00:00Z), shop-web (1 requests, last 2026-11-24T08:00:00Z).",
+        "It hits courier-app (2 requests, last 2026-11-02T08:00:00Z), shop-web (once, at 2026-11-24T08:00:00Z).",
         "Nobody was seen using it from 2026-11-01T08:00:00Z to 2026-11-24T08:00:00Z; unseen is not unused.",
         "holdpoint waiver grant brk-",
     ] {
@@ -164,7 +164,7 @@ fn page_shows_changes_and_consumers() {
     let second = world.bare_release(&Program::new("2.0.0"));
     let page = world.page(&browser, "mary");
     page.goto(&format!("/releases/{}/compatibility", second.id));
-    page.sees("Nothing to compare. The stage asks for http");
+    page.sees("Nothing is described. The stage asks for http");
     describe(&world, &second, &openapi("2.0.0", true, &["/new"]));
     for text in
         ["courier-app", "shop-web", "request-parameter-became-required", "after a rollback to 1.0.0", "Unseen is not unused", "nobody"]

@@ -197,6 +197,7 @@ export interface Change {
 export interface CompatibilityOf {
   environment: string
   asked: string[]
+  described: { component: string; interface: string; format: string; subject: Digest; source: Digest }[]
   compared: { interface: string; format: string; version: string; role: string; verdict: string; counts: Record<string, number> }[]
   changes: Change[]
   consumers: { consumer: string; interface: string; breaking: string[]; risky: string[]; last: Instant | null }[]

@@ -56,6 +56,19 @@ fn unreadable(why: EvidenceError) -> Problem {
     }
 }
 
+/// The same of descriptions and logs, which people write and not a tool.
+fn undescribed(why: EvidenceError) -> Problem {
+    match why {
+        EvidenceError::Store(why) => why.into(),
+        EvidenceError::Unreadable(why) => Problem::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "EVD-004",
+            format!("this is nothing that can be read of an interface: {why}"),
+            "mend what the sentence names; what a description refers to goes with it, in one zip",
+        ),
+    }
+}
+
 fn word(text: Option<String>, name: &str) -> Answer<Option<String>> {
     match text {
         Some(text) if text.is_empty() || text.len() > 100 || text.chars().any(char::is_control) => {
@@ -97,12 +110,12 @@ pub async fn add(
             let format =
                 word(what.format, "format")?.ok_or_else(|| Problem::parameter("format: expected the language of the description"))?;
             let interface = interface(what.interface)?;
-            vec![api.engine().take_interface(bytes, about()?, &interface, &format, &signed.actor).await.map_err(unreadable)?]
+            vec![api.engine().take_interface(bytes, about()?, &interface, &format, &signed.actor).await.map_err(undescribed)?]
         }
         "usage" => {
             let interface = interface(what.interface)?;
             let environment = environment.ok_or_else(|| Problem::parameter("environment: expected the one where the log was written"))?;
-            vec![api.engine().take_usage(bytes, about()?, &interface, &environment, &signed.actor).await.map_err(unreadable)?]
+            vec![api.engine().take_usage(bytes, about()?, &interface, &environment, &signed.actor).await.map_err(undescribed)?]
         }
         "dsse" => return foreign(&api, &signed, &bytes, subject).await,
         other => {

@@ -166,7 +166,7 @@ fn breaks(question: &Question, name: &str, mine: &Described, judged: &[Judged]) 
     }
     let unnamed: u32 = unnamed.values().sum();
     let hidden = u32::try_from(all.len().saturating_sub(TOLD_MAX)).unwrap_or(u32::MAX).saturating_add(unnamed);
-    let observed = observation(question, &mine.interface);
+    let observed = observation(question, mine);
     let mut parts: Vec<Condition> =
         all.values().take(TOLD_MAX).map(|(found, versions)| broken(question, name, found, versions, &observed).into()).collect();
     if hidden > 0 {
@@ -194,10 +194,8 @@ fn broken(question: &Question, name: &str, found: &Break, versions: &[&Version],
         found.message,
         seen(found, observed)
     );
-    let unblock = format!(
-        "keep what clients use beside what is new, or have it borne: holdpoint waiver grant {} --package {name} --until T --reason R",
-        found.id
-    );
+    let unblock =
+        format!("keep what clients use, or have it borne: holdpoint waiver grant {} --package {name} --until T --reason R", found.id);
     let versions: BTreeSet<&str> = versions.iter().map(|version| version.name.as_str()).collect();
     Atom::shut("COM-003", text, unblock).with(json!({"interface": name, "break": found, "versions": versions}))
 }
@@ -209,6 +207,7 @@ fn seen(found: &Break, observed: &str) -> String {
         .iter()
         .map(|one| match (one.requests, one.last) {
             (0, _) => one.name.clone(),
+            (1, Some(last)) => format!("{} (once, at {last})", one.name),
             (requests, Some(last)) => format!("{} ({requests} requests, last {last})", one.name),
             (requests, None) => format!("{} ({requests} requests)", one.name),
         })
@@ -225,8 +224,8 @@ fn seen(found: &Break, observed: &str) -> String {
 }
 
 /// `from A to B`, over all logs that are looked at; empty where there is none.
-fn observation(question: &Question, interface: &str) -> String {
-    let logs = logs(question, interface);
+fn observation(question: &Question, mine: &Described) -> String {
+    let logs = logs(question, &mine.component, &mine.interface);
     match (logs.iter().map(|log| log.from).min(), logs.iter().map(|log| log.until).max()) {
         (Some(from), Some(until)) => format!("from {from} to {until}"),
         _ => String::new(),
@@ -256,7 +255,8 @@ fn passed(question: &Question, name: &str, others: &[Version], judged: &[Judged]
         text += &format!(", {} waived", waived.len());
     }
     if let Some(first) = risky.values().next() {
-        text += &format!("; {} risky, such as {} at {}: {}", risky.len(), first.rule, first.place, first.message);
+        let when = if first.way == "back" { "after a rollback, " } else { "" };
+        text += &format!("; {} risky, such as {when}{} at {}: {}", risky.len(), first.rule, first.place, first.message);
     }
     let risky: Vec<&&Break> = risky.values().take(TOLD_MAX).collect();
     Atom::open(text).with(json!({"interface": name, "risky": risky, "waived": waived})).into()
@@ -321,6 +321,7 @@ pub struct Observation {
 pub struct Overview {
     pub environment: String,
     pub asked: Vec<String>,
+    pub described: Vec<Described>,
     pub compared: Vec<Compared>,
     pub changes: Vec<Change>,
     pub consumers: Vec<Hit>,
@@ -332,6 +333,7 @@ pub fn overview(question: &Question) -> Overview {
     let mut all = Overview {
         environment: question.stage.environment.clone(),
         asked: question.stage.gates.compatibility.as_ref().map(|rule| rule.interfaces.clone()).unwrap_or_default(),
+        described: own(question),
         compared: Vec::new(),
         changes: Vec::new(),
         consumers: Vec::new(),
@@ -354,10 +356,10 @@ pub fn overview(question: &Question) -> Overview {
                 }
             }
         }
-        let logs = logs(question, &mine.interface);
-        let known = all.observed.iter().any(|one| one.interface == mine.interface);
+        let logs = logs(question, &mine.component, &mine.interface);
+        let known = all.observed.iter().any(|one| one.interface == mine.name());
         if let (Some(from), Some(until), false) = (logs.iter().map(|log| log.from).min(), logs.iter().map(|log| log.until).max(), known) {
-            all.observed.push(Observation { interface: mine.interface.clone(), logs: logs.len(), from, until });
+            all.observed.push(Observation { interface: mine.name(), logs: logs.len(), from, until });
         }
     }
     all.consumers = hits(&all.changes);

@@ -6,6 +6,7 @@ use crate::gate::Question;
 use crate::kernel::Timestamp;
 use crate::nouns::{Break, ComponentPin, Slot, Summary};
 use holdpoint_seal::digest::Digest;
+use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The manifest's own name among components.
@@ -25,7 +26,7 @@ pub struct Version {
 }
 
 /// One interface as it is described for a digest.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Described {
     /// Name of the component, or [`WHOLE`].
     pub component: String,
@@ -135,7 +136,7 @@ pub(super) fn bases(question: &Question, version: &Version, component: &str, int
 
 /// The comparison of two descriptions by the present logs, else the newest one.
 pub(super) fn result<'q>(question: &'q Question, mine: &Described, base: &Digest) -> Option<(&'q BTreeMap<String, u32>, &'q [Break])> {
-    let usage = usage(question, &mine.interface);
+    let usage = usage(question, &mine.component, &mine.interface);
     let all = comparisons(question, mine, base);
     let (_, counts, found) = *all.iter().find(|(by, _, _)| **by == usage).or(all.first())?;
     Some((counts, found))
@@ -163,11 +164,18 @@ pub(super) struct Log {
     pub until: Timestamp,
 }
 
-/// The newest logs of an interface in this environment, about any version that the question knows.
-pub(super) fn logs(question: &Question, interface: &str) -> Vec<Log> {
-    let mut all: Vec<Log> = question
-        .subjects
-        .values()
+/// The newest logs of an interface of a component in this environment, about any version that the question knows. A log
+/// of another component's interface of the same name says nothing here.
+pub(super) fn logs(question: &Question, component: &str, interface: &str) -> Vec<Log> {
+    let versions = versions(question.slot.as_ref());
+    let pinned = question.release.manifest().components.iter().map(|(name, pin)| (name, &pin.digest));
+    let pinned = pinned.chain(versions.iter().flat_map(|version| &version.components));
+    let own = pinned.filter(|(name, _)| component == WHOLE || *name == component).map(|(_, digest)| digest);
+    let wholes = versions.iter().filter_map(|version| version.whole.as_ref()).chain([question.release.manifest_digest()]);
+    let about: BTreeSet<&Digest> = own.chain(wholes).collect();
+    let mut all: Vec<Log> = about
+        .into_iter()
+        .filter_map(|digest| question.subjects.get(digest))
         .flat_map(|subject| subject.standing())
         .filter_map(|item| match &item.summary {
             Summary::Usage { interface: of, environment, from, until, source, .. }
@@ -185,8 +193,8 @@ pub(super) fn logs(question: &Question, interface: &str) -> Vec<Log> {
 }
 
 /// Digests of the logs that are looked at, ascending.
-fn usage(question: &Question, interface: &str) -> Vec<Digest> {
-    let mut all: Vec<Digest> = logs(question, interface).into_iter().map(|log| log.source).collect();
+fn usage(question: &Question, component: &str, interface: &str) -> Vec<Digest> {
+    let mut all: Vec<Digest> = logs(question, component, interface).into_iter().map(|log| log.source).collect();
     all.sort_unstable();
     all
 }
@@ -199,7 +207,7 @@ pub fn pairs(question: &Question) -> Vec<Pair> {
     let mut all: Vec<Pair> = Vec::new();
     let others = others(question);
     for revision in own(question) {
-        let usage = usage(question, &revision.interface);
+        let usage = usage(question, &revision.component, &revision.interface);
         for base in others.iter().flat_map(|version| bases(question, version, &revision.component, &revision.interface)) {
             let known = all.iter().any(|pair| pair.base.source == base.source && pair.revision == revision);
             if base.source != revision.source && !known {

@@ -63,7 +63,7 @@ fn interfaces_are_compared_with_what_runs() {
     assert_eq!(asked(&mut memory).0, Light::Waiting, "another place's comparison is none here");
     evidence(&mut memory, &new, "judged", judged("back", "risky", "production"));
     let (light, _, sentence) = asked(&mut memory);
-    assert!(light == Light::Open && sentence.contains("1 risky, such as gone at http:8 /paths"), "{sentence}");
+    assert!(light == Light::Open && sentence.contains("1 risky, such as after a rollback, gone at http:8 /paths"), "{sentence}");
     // Another description of the same bytes: each counts, so nobody opens the gate by a friendlier one.
     evidence(&mut memory, &new, "other", described("api 3"));
     assert_eq!(asked(&mut memory).1, "COM-004");

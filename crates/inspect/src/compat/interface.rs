@@ -351,3 +351,96 @@ pub fn consumers(more: &Map<String, Value>) -> Vec<(String, u64, Option<String>)
     all.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
     all
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::advisories::archive::tests::zip;
+
+    const OPENAPI: &str =
+        "openapi: 3.1.0\ninfo: {title: A, version: 1.0.0}\npaths:\n  /a:\n    get:\n      responses: {'200': {description: ok}}\n";
+
+    fn openapi(more: &str) -> Description {
+        Description::read(Format::Openapi, "http", format!("{OPENAPI}{more}").as_bytes()).expect("a description")
+    }
+
+    fn told(clashes: &[Clash]) -> Vec<(&str, &str, Severity)> {
+        clashes.iter().map(|clash| (clash.way.word(), clash.finding.rule.as_str(), clash.severity)).collect()
+    }
+
+    /// What is new breaks nobody on the way there, and is missed after a rollback by who used it.
+    #[test]
+    fn the_way_back_is_risky_for_calls() {
+        let more = "  /b:\n    get:\n      responses: {'200': {description: ok}}\n";
+        let (less, more) = (openapi(""), openapi(more));
+        let log = br#"{"method": "GET", "path": "/b", "time": "2026-11-24T17:40:44Z", "consumer": "courier"}"#;
+        let logs = [Log { name: "usage.jsonl", bytes: log }];
+        let added = compare(&less, &more, &logs).expect("compared");
+        assert_eq!(told(&added), [("back", "api-path-removed-without-deprecation", Severity::Risky)]);
+        let removed = compare(&more, &less, &logs).expect("compared");
+        assert_eq!(told(&removed), [("forward", "api-path-removed-without-deprecation", Severity::Breaking)]);
+        for clash in added.iter().chain(&removed) {
+            assert_eq!(consumers(&clash.finding.more), [("courier".to_owned(), 1, Some("2026-11-24T17:40:44Z".to_owned()))]);
+            assert!(!clash.message.contains("courier") && clash.finding.message.contains("courier"));
+        }
+        assert_eq!(compare(&less, &less, &[]).expect("compared"), []);
+    }
+
+    /// Data that was written stays when the writer goes.
+    #[test]
+    fn the_way_back_breaks_for_data() {
+        let read = |text: &str| Description::read(Format::Avro, "events", text.as_bytes()).expect("a schema");
+        let old = read(r#"{"type": "enum", "name": "State", "symbols": ["open"]}"#);
+        let new = read(r#"{"type": "enum", "name": "State", "symbols": ["open", "lost"]}"#);
+        assert_eq!(told(&compare(&old, &new, &[]).expect("compared")), [("back", "missing-enum-symbols", Severity::Breaking)]);
+        let loose = Description::read(Format::JsonSchema, "document", b"{\"type\": \"string\"}").expect("a schema");
+        let unclear = Description::read(
+            Format::JsonSchema,
+            "document",
+            b"{\"type\": \"string\", \"contentEncoding\": \"base64\", \"pattern\": \"^(?=a)b\"}",
+        );
+        let found = compare(&loose, &unclear.expect("a schema"), &[]).expect("compared");
+        assert!(found.iter().all(|clash| clash.severity != Severity::Risky), "undecided is not risky: {found:#?}");
+        assert!(compare(&old, &loose, &[]).expect_err("two languages").contains("two languages"));
+    }
+
+    #[test]
+    fn files_that_belong_together_come_as_one_zip() {
+        let main = format!("{OPENAPI}      parameters: [{{$ref: 'parts/id.yaml#/id'}}]\n");
+        let part = "id: {name: id, in: query, schema: {type: string}}\n";
+        let whole = zip(&[("api.yaml", main.as_bytes()), ("parts/id.yaml", part.as_bytes())], |crc| crc);
+        Description::read(Format::Openapi, "http", &whole).expect("both files");
+        let cut = zip(&[("api.yaml", main.as_bytes())], |crc| crc);
+        let why = Description::read(Format::Openapi, "http", &cut).expect_err("a file is missing");
+        assert!(why.contains("api.yaml:7") && why.contains("was not handed in"), "{why}");
+        let damaged = zip(&[("api.yaml", main.as_bytes())], |crc| crc ^ 1);
+        assert!(Description::read(Format::Openapi, "http", &damaged).expect_err("damaged").contains("checksum"));
+        let protos: &[(&str, &[u8])] = &[
+            ("a/b.proto", b"syntax = \"proto3\"; package a; import \"a/c.proto\"; message B { C c = 1; }"),
+            ("a/c.proto", b"syntax = \"proto3\"; package a; message C { string id = 1; }"),
+        ];
+        Description::read(Format::Protobuf, "rpc", &zip(protos, |crc| crc)).expect("a tree");
+        assert!(Description::read(Format::Avro, "events", &zip(protos, |crc| crc)).expect_err("two files").contains("expected one file"));
+    }
+
+    #[test]
+    fn what_leads_out_is_refused() {
+        for target in ["https://example.com/a.yaml#/a", "../a.yaml", "/etc/a.yaml", "b.yaml", "#/nothing"] {
+            let text = format!("{OPENAPI}      parameters: [{{$ref: '{target}'}}]\n");
+            assert!(Description::read(Format::Openapi, "http", text.as_bytes()).is_err(), "{target}");
+        }
+    }
+
+    #[test]
+    fn a_log_without_a_period_is_none() {
+        let line = r#"{"method": "GET", "path": "/a", "consumer": "courier"}"#;
+        let why = openapi("").observed(Log { name: "usage.jsonl", bytes: line.as_bytes() }).expect_err("no time");
+        assert!(why.contains("no period was observed"), "{why}");
+        let timed = line.replace("\"/a\",", "\"/a\", \"time\": \"2026-11-24T17:40:44Z\",") + "\n" + &line.replace("/a", "/other");
+        let seen = openapi("").observed(Log { name: "usage.jsonl", bytes: timed.as_bytes() }).expect("read");
+        assert_eq!((seen.requests, seen.unmatched, seen.consumers), (2, 1, 1));
+        assert_eq!((seen.from.as_str(), seen.until.as_str()), ("2026-11-24T17:40:44Z", "2026-11-24T17:40:44Z"));
+        let schema = Description::read(Format::Avro, "events", b"\"string\"").expect("a schema");
+        assert!(schema.observed(Log { name: "usage", bytes: b"" }).is_err());
+    }
+}

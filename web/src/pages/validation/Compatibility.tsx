@@ -3,6 +3,8 @@
 import { at } from '../../api/client'
 import { useResource } from '../../api/resource'
 import type { Change, CompatibilityOf, CompatibilityView, Release } from '../../api/types'
+import { DigestText } from '../../parts/DigestText'
+import { Icon } from '../../parts/Icon'
 import { Table } from '../../parts/Table'
 import { When } from '../../parts/When'
 
@@ -27,11 +29,45 @@ function Place({ of }: { of: CompatibilityOf }) {
   return (
     <>
       <h3>In {of.environment}</h3>
+      <Described of={of} />
       <Observed of={of} />
       <Compared of={of} />
-      {of.compared.length > 0 && <Consumers of={of} />}
+      {of.changes.length > 0 && <Consumers of={of} />}
       {of.changes.length > 0 && <Changes of={of} />}
     </>
+  )
+}
+
+function Described({ of }: { of: CompatibilityOf }) {
+  return (
+    <Table
+      caption={`Interfaces of the release, for ${of.environment}`}
+      rows={of.described}
+      keyOf={(one) => `${one.component} ${one.interface} ${one.source}`}
+      empty={
+        <p>
+          Nothing is described. The stage asks for {of.asked.join(', ')}: <code>holdpoint evidence add --kind interface</code>.
+        </p>
+      }
+      columns={[
+        { head: 'Interface', kind: 'row', cell: (one) => `${one.component}/${one.interface}` },
+        { head: 'Format', cell: (one) => one.format },
+        {
+          head: 'Description',
+          cell: (one) => (
+            <span className="digest">
+              <DigestText digest={one.source} what={`digest of the description of ${one.component}/${one.interface}`} />
+              <a className="file" href={at`/v1/blobs/${one.source}`} download={`${one.component}-${one.interface}.${one.format}`}>
+                <Icon name="download" />
+                <span className="unseen">
+                  Download the description of {one.component}/{one.interface}
+                </span>
+              </a>
+            </span>
+          ),
+        },
+      ]}
+    />
   )
 }
 
@@ -54,11 +90,7 @@ function Compared({ of }: { of: CompatibilityOf }) {
       caption={`Versions in ${of.environment} that it is compared with`}
       rows={of.compared}
       keyOf={(one) => `${one.interface} ${one.version} ${one.verdict}`}
-      empty={
-        <p>
-          Nothing to compare. The stage asks for {of.asked.join(', ')}: <code>holdpoint evidence add --kind interface</code>.
-        </p>
-      }
+      empty={<p>Nothing to compare: no other version runs or may come back, or nothing is described.</p>}
       columns={[
         { head: 'Interface', kind: 'row', cell: (one) => one.interface },
         { head: 'Format', cell: (one) => one.format },
