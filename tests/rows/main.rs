@@ -6,6 +6,7 @@ mod ground;
 mod r1_3;
 mod r2_2;
 mod r2_4;
+mod r2_5;
 mod r4_1;
 mod r5_1;
 mod r5_2;

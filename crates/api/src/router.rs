@@ -1,7 +1,8 @@
 //! The table of contents: every route, by room.
 
 use crate::routes::{
-    account, audit, blobs, board, build, environments, events, governance, health, releases, runs, scanning, validation, worker,
+    account, audit, blobs, board, build, compatibility, environments, events, governance, health, releases, runs, scanning, validation,
+    worker,
 };
 use crate::state::Api;
 use crate::{Settings, guard, page};
@@ -35,6 +36,7 @@ fn all() -> OpenApiRouter<Api> {
         .routes(routes!(scanning::grant, scanning::waivers))
         .routes(routes!(scanning::withdraw))
         .routes(routes!(scanning::weaknesses))
+        .routes(routes!(compatibility::show))
         // orchestration: releases and runs
         .routes(routes!(board::board))
         .routes(routes!(releases::create, releases::list))

@@ -1,5 +1,6 @@
 //! Evidence that a stage asks for: one selection, read by the gates and by what an approval binds to.
 
+use crate::build::compatibility;
 use crate::gate::Question;
 use crate::kernel::PersonId;
 use crate::nouns::{Author, EvidenceItem, Summary};
@@ -13,7 +14,14 @@ pub fn about<'a>(question: &'a Question, subject: &Digest) -> impl Iterator<Item
     question.subjects.get(subject).into_iter().flat_map(|subject| subject.standing()).filter(move |item| match &item.summary {
         Summary::Tests { environment, .. } => environment.as_deref() != Some(here.as_str()),
         Summary::Deployment { .. } | Summary::Canary { .. } => false,
-        Summary::Provenance { .. } | Summary::Scan { .. } | Summary::Components { .. } | Summary::Vulnerabilities { .. } => true,
+        // Compared for this place and before its door, with what runs here.
+        Summary::Compatibility { environment, .. } => *environment == here,
+        Summary::Provenance { .. }
+        | Summary::Scan { .. }
+        | Summary::Components { .. }
+        | Summary::Vulnerabilities { .. }
+        | Summary::Interface { .. }
+        | Summary::Usage { .. } => true,
     })
 }
 
@@ -37,10 +45,16 @@ pub fn root(question: &Question) -> Digest {
             Summary::Tests { suite, .. } => rules.tests.as_ref().is_some_and(|rule| rule.suites.contains(suite)),
             Summary::Scan { tool, .. } => rules.scan.as_ref().is_some_and(|rule| rule.tools.contains(tool)),
             Summary::Components { .. } | Summary::Vulnerabilities { .. } => rules.vulnerabilities.is_some(),
+            Summary::Interface { .. } => rules.compatibility.is_some(),
+            // Bound by what they say: see `compatibility::line`.
+            Summary::Compatibility { .. } | Summary::Usage { .. } => false,
             Summary::Deployment { .. } | Summary::Canary { .. } => false,
         })
         .map(|(subject, item)| format!("{subject} {}\n", item.envelope))
         .collect();
+    if rules.compatibility.is_some() {
+        lines.extend(all(question).into_iter().filter_map(|(subject, item)| compatibility::line(question, subject, &item.summary)));
+    }
     lines.sort_unstable();
     lines.dedup();
     Digest::of(lines.concat().as_bytes())

@@ -14,6 +14,7 @@ pub const GATES: &[Gate] = &[
     build::provenance::GATE,
     build::scan::GATE,
     build::vulnerabilities::GATE,
+    build::compatibility::GATE,
     validation::results::GATE,
     orchestration::previous::GATE,
     governance::approvals::GATE,
@@ -22,8 +23,8 @@ pub const GATES: &[Gate] = &[
     orchestration::slot::GATE,
 ];
 
-/// Gates whose answer depends on what time it is: windows, freezes, and evidence with a maximum age.
-const TIMED: [&str; 5] = ["window", "freeze", "tests", "scan", "vulnerabilities"];
+/// Gates whose answer depends on what time it is: windows, freezes, evidence with a maximum age, and waivers.
+const TIMED: [&str; 6] = ["window", "freeze", "tests", "scan", "vulnerabilities", "compatibility"];
 
 /// Loads what the gates of a release in an environment look at.
 pub fn question(view: &View, release: &str, environment: &str, run: Option<&str>, now: Timestamp) -> Result<Question, Stop> {
@@ -67,7 +68,7 @@ pub fn question(view: &View, release: &str, environment: &str, run: Option<&str>
         None => None,
     };
 
-    let subjects: BTreeMap<Digest, Subject> =
+    let mut subjects: BTreeMap<Digest, Subject> =
         view.get_many::<Subject>(&digests)?.into_iter().flatten().map(|subject| (subject.digest, subject)).collect();
 
     let mut ids: BTreeSet<PersonId> = release.editors().cloned().collect();
@@ -79,13 +80,21 @@ pub fn question(view: &View, release: &str, environment: &str, run: Option<&str>
     }
     let ids: Vec<String> = ids.into_iter().map(String::from).collect();
     // Only where the stage asks for them: other stages' transactions need not lock these.
-    let asks = stage.gates.vulnerabilities.is_some();
+    let asks = stage.gates.vulnerabilities.is_some() || stage.gates.compatibility.is_some();
     let mut needs: Vec<Need> = ids.iter().map(|id| Need::Doc(DocKey::new(Kind::Person, id.as_str()))).collect();
     needs.extend(place.spec.windows.iter().map(|name| Need::Doc(DocKey::new(Kind::Window, name.as_str()))));
     if asks {
         needs.extend([Need::All(Kind::Waiver), Need::Doc(DocKey::new(Kind::Advisories, Advisories::KEY))]);
     }
+    // What runs or may come back there: its interfaces, and who uses them.
+    let mut beside: Vec<String> = Vec::new();
+    if stage.gates.compatibility.is_some() {
+        beside = build::interfaces::digests(slot.as_ref()).iter().map(Digest::to_string).collect();
+        needs.extend(beside.iter().map(|digest| Need::Doc(DocKey::new(Kind::Subject, digest.as_str()))));
+    }
     view.want(needs)?;
+    let beside = view.get_many::<Subject>(&beside)?;
+    subjects.extend(beside.into_iter().flatten().map(|subject| (subject.digest, subject)));
     let people = view.get_many::<Person>(&ids)?.into_iter().flatten().map(|person| (person.spec.id.clone(), person)).collect();
     let freezes: Vec<Freeze> = view.all()?;
     let windows: Vec<Window> = view.get_many::<Window>(&place.spec.windows)?.into_iter().flatten().collect();

@@ -397,6 +397,15 @@ fn check_pipeline(view: &View, spec: &PipelineSpec, declared: &[Declaration]) ->
                 "use promotion: manual",
             ));
         }
+        if stage.gates.compatibility.as_ref().is_some_and(|rule| rule.interfaces.is_empty()) {
+            return Err(wrong(
+                Kind::Pipeline,
+                &spec.name,
+                &path("gates.compatibility.interfaces"),
+                "expected the name of an interface: without one nothing would have to be described",
+                "for example [http]",
+            ));
+        }
         let rollout = &stage.rollout;
         if rollout.strategy == Strategy::Canary {
             let rising = rollout.steps.windows(2).all(|pair| pair[0] < pair[1]);

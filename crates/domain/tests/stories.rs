@@ -1,5 +1,6 @@
 //! Stories about the rules: one release through its stages, and everything that stops it.
 
+mod interfaces;
 mod memory;
 
 use holdpoint_domain::build::advisories;
@@ -594,7 +595,7 @@ fn where_nobody_knows_what_time_it_is_forward_steps_wait_and_a_rollback_goes_on(
     let report = report(&mut memory, "1.1.0", "production");
     let shut: Vec<&str> =
         report.gates.iter().filter(|gate| gate.code.as_deref() == Some("CLK-001")).map(|gate| gate.gate.as_str()).collect();
-    assert_eq!(shut, ["scan", "vulnerabilities", "tests", "freeze", "window"]);
+    assert_eq!(shut, ["scan", "vulnerabilities", "compatibility", "tests", "freeze", "window"]);
     let answer = lease(&mut memory, "run_p2").expect("asked");
     assert_eq!(answer["held"]["code"], "DOOR-001");
     assert!(answer["held"]["sentence"].as_str().expect("text").contains("the clock of decisions has stepped back"), "{answer}");

@@ -21,6 +21,9 @@ pub const TESTS: &str = "urn:holdpoint:evidence:tests:1";
 pub const SCAN: &str = "urn:holdpoint:evidence:scan:1";
 pub const COMPONENTS: &str = "urn:holdpoint:evidence:components:1";
 pub const VULNERABILITIES: &str = "urn:holdpoint:evidence:vulnerabilities:1";
+pub const INTERFACE: &str = "urn:holdpoint:evidence:interface:1";
+pub const USAGE: &str = "urn:holdpoint:evidence:usage:1";
+pub const COMPATIBILITY: &str = "urn:holdpoint:evidence:compatibility:1";
 
 /// Why evidence was not taken in.
 #[derive(Debug, thiserror::Error)]
@@ -113,7 +116,7 @@ impl Engine {
         Ok(())
     }
 
-    async fn take(
+    pub(crate) async fn take(
         &self,
         kind: &str,
         raw: &[u8],

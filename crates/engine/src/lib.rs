@@ -5,6 +5,7 @@
 
 mod advisor;
 mod claims;
+mod comparer;
 mod deployer;
 pub mod dossier;
 pub mod evidence;
@@ -104,6 +105,7 @@ impl Engine {
             tokio::spawn(deployer::run(self.clone())),
             tokio::spawn(watcher::run(self.clone())),
             tokio::spawn(advisor::run(self.clone())),
+            tokio::spawn(comparer::run(self.clone())),
             tokio::spawn(scrub::run(self.clone())),
             tokio::spawn(sweeper::run(self.clone())),
         ]

@@ -179,6 +179,36 @@ export interface WaiverRow {
   state: 'holds' | 'expired' | 'withdrawn'
 }
 
+export interface Change {
+  id: string
+  way: 'forward' | 'back'
+  rule: string
+  severity: 'breaking' | 'unknown' | 'risky'
+  place: string
+  message: string
+  consumers?: { name: string; requests: number; last?: Instant }[]
+  consumers_total: number
+  interface: string
+  versions: string[]
+  /** Whether somebody bears it now. */
+  borne: boolean
+}
+
+export interface CompatibilityOf {
+  environment: string
+  asked: string[]
+  described: { component: string; interface: string; format: string; subject: Digest; source: Digest }[]
+  compared: { interface: string; format: string; version: string; role: string; verdict: string; counts: Record<string, number> }[]
+  changes: Change[]
+  consumers: { consumer: string; interface: string; breaking: string[]; risky: string[]; last: Instant | null }[]
+  observed: { interface: string; logs: number; from: Instant; until: Instant }[]
+}
+
+export interface CompatibilityView {
+  environments: CompatibilityOf[]
+  refusals?: Refusals
+}
+
 export interface WeaknessView {
   database: { whole: Instant | null; last: number; judged: number } | null
   subjects: WeaknessSubject[]

@@ -5,6 +5,7 @@ pub mod audit;
 pub mod blobs;
 pub mod board;
 pub mod build;
+pub mod compatibility;
 pub mod environments;
 pub mod events;
 pub mod governance;

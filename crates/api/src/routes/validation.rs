@@ -25,7 +25,7 @@ use utoipa::{IntoParams, ToSchema};
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 pub struct What {
-    /// `junit`, `sarif`, `cyclonedx` or `dsse`.
+    /// `junit`, `sarif`, `cyclonedx`, `interface`, `usage` or `dsse`.
     kind: String,
     /// The digest it is about; a signed statement names its own.
     #[serde(default)]
@@ -33,9 +33,15 @@ pub struct What {
     /// For `junit`.
     #[serde(default)]
     suite: Option<String>,
-    /// For `junit`: the environment the tests ran against.
+    /// For `junit`: the environment the tests ran against. For `usage`: where the log was written.
     #[serde(default)]
     environment: Option<String>,
+    /// For `interface` and `usage`: the interface's name, such as `http`.
+    #[serde(default)]
+    interface: Option<String>,
+    /// For `interface`: `openapi`, `protobuf`, `avro`, `json-schema` or `graphql`.
+    #[serde(default)]
+    format: Option<String>,
 }
 
 fn unreadable(why: EvidenceError) -> Problem {
@@ -50,6 +56,19 @@ fn unreadable(why: EvidenceError) -> Problem {
     }
 }
 
+/// The same of descriptions and logs, which people write and not a tool.
+fn undescribed(why: EvidenceError) -> Problem {
+    match why {
+        EvidenceError::Store(why) => why.into(),
+        EvidenceError::Unreadable(why) => Problem::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "EVD-004",
+            format!("this is nothing that can be read of an interface: {why}"),
+            "mend what the sentence names; what a description refers to goes with it, in one zip",
+        ),
+    }
+}
+
 fn word(text: Option<String>, name: &str) -> Answer<Option<String>> {
     match text {
         Some(text) if text.is_empty() || text.len() > 100 || text.chars().any(char::is_control) => {
@@ -59,7 +78,17 @@ fn word(text: Option<String>, name: &str) -> Answer<Option<String>> {
     }
 }
 
-/// Takes evidence in: a JUnit or SARIF report, or a signed statement.
+/// The name of an interface, as the pipeline calls it.
+fn interface(text: Option<String>) -> Answer<String> {
+    let plain = |text: &String| {
+        (1..=60).contains(&text.len())
+            && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'.' | b'_' | b'-'))
+    };
+    text.filter(plain).ok_or_else(|| Problem::parameter("interface: expected 1 to 60 of a-z, 0-9, '.', '_' and '-', such as http"))
+}
+
+/// Takes evidence in: a report (JUnit, SARIF, CycloneDX), the description of an interface or a log of its use, or a signed
+/// statement.
 #[utoipa::path(post, path = "/v1/evidence", tag = "validation", params(What), request_body(content = Vec<u8>, content_type = "application/octet-stream"), responses((status = 201, description = "what was recorded")))]
 pub async fn add(
     Maker(signed): Maker,
@@ -77,8 +106,21 @@ pub async fn add(
         }
         "sarif" => api.engine().take_sarif(&bytes, about()?, &signed.actor).await.map_err(unreadable)?,
         "cyclonedx" => vec![api.engine().take_cyclonedx(&bytes, about()?, &signed.actor).await.map_err(unreadable)?],
+        "interface" => {
+            let format =
+                word(what.format, "format")?.ok_or_else(|| Problem::parameter("format: expected the language of the description"))?;
+            let interface = interface(what.interface)?;
+            vec![api.engine().take_interface(bytes, about()?, &interface, &format, &signed.actor).await.map_err(undescribed)?]
+        }
+        "usage" => {
+            let interface = interface(what.interface)?;
+            let environment = environment.ok_or_else(|| Problem::parameter("environment: expected the one where the log was written"))?;
+            vec![api.engine().take_usage(bytes, about()?, &interface, &environment, &signed.actor).await.map_err(undescribed)?]
+        }
         "dsse" => return foreign(&api, &signed, &bytes, subject).await,
-        other => return Err(Problem::parameter(format!("kind: expected junit, sarif, cyclonedx or dsse, found {other:?}"))),
+        other => {
+            return Err(Problem::parameter(format!("kind: expected junit, sarif, cyclonedx, interface, usage or dsse, found {other:?}")));
+        }
     };
     let list: Vec<Value> = taken
         .iter()

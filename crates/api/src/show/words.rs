@@ -25,6 +25,15 @@ pub fn summary(summary: &Summary) -> String {
             let since = if new.is_empty() { String::new() } else { format!("; new: {}", new.join(", ")) };
             format!("{}{since}", if found.is_empty() { "nothing known".to_owned() } else { found.join(", ") })
         }
+        Summary::Interface { interface, format, .. } => format!("interface {interface} in {format}"),
+        Summary::Usage { interface, environment, requests, consumers, from, until, .. } => {
+            format!("{interface} in {environment}: {requests} requests of {consumers} consumers from {from} to {until}")
+        }
+        Summary::Compatibility { interface, environment, base, counts, .. } => {
+            let found: Vec<String> = counts.iter().map(|(severity, count)| format!("{count} {severity}")).collect();
+            let found = if found.is_empty() { "compatible".to_owned() } else { found.join(", ") };
+            format!("{interface} against {} for {environment}: {found}", base.short())
+        }
         Summary::Deployment { environment, service, result, by } => format!("{service} in {environment}: {result}, told by {by}"),
         Summary::Canary { environment, verdict, .. } => format!("comparison in {environment}: {verdict}"),
     }

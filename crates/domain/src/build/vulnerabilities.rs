@@ -105,7 +105,7 @@ fn waived<'a>(question: &'a Question, found: &'a [Weakness]) -> (BTreeMap<&'a st
 }
 
 /// A waiver is of this place, and nobody bears what they wrote themselves.
-fn counts(question: &Question, waiver: &Waiver) -> bool {
+pub(super) fn counts(question: &Question, waiver: &Waiver) -> bool {
     waiver.scope.covers(&question.service.spec.name, &question.stage.environment)
         && !evidence::authors(question).contains_key(&waiver.by)
         && question.people.get(&waiver.by).is_none_or(|person| !person.retired)

@@ -18,8 +18,8 @@ pub use declared::{Environment, EnvironmentSpec, Person, PersonSpec, Traffic, Wi
 pub use fact::{Fact, FactError, Projected, UnknownFact, project};
 pub use freeze::{Freeze, FreezeScope};
 pub use pipeline::{
-    ApprovalRule, ExtraStep, GateRules, HttpCall, Pipeline, PipelineSpec, Promotion, Rollout, ScanRule, Stage, Strategy, Test, TestRule,
-    TestStep, Trigger, TriggerAction, Undecided, VulnerabilityRule,
+    ApprovalRule, CompatibilityRule, ExtraStep, GateRules, HttpCall, Pipeline, PipelineSpec, Promotion, Rollout, ScanRule, Stage, Strategy,
+    Test, TestRule, TestStep, Trigger, TriggerAction, Undecided, VulnerabilityRule,
 };
 pub use release::{
     Approval, ApprovalState, Author, Closure, Commit, ComponentPin, Definition, Manifest, ManifestVersion, Promoted, RefusedVote, Release,
@@ -28,5 +28,5 @@ pub use release::{
 pub use run::{Attempt, Cause, Instance, Outcome, Purpose, Run, RunResult, RunState, Side, Step, StepSpec, StepState, WatchSpec, Weights};
 pub use service::{Build, Component, Health, Migrate, Service, ServiceSpec};
 pub use slot::{Running, Slot, SlotEntry};
-pub use subject::{EvidenceItem, ScanCounts, Subject, Summary, Weakness};
+pub use subject::{Break, Consumer, EvidenceItem, ScanCounts, Subject, Summary, Weakness};
 pub use waiver::Waiver;

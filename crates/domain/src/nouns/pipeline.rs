@@ -45,6 +45,14 @@ pub struct VulnerabilityRule {
     pub max_age: Span,
 }
 
+/// Which interfaces a release must describe; it is compared with every version that runs or may come back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct CompatibilityRule {
+    /// Names of interfaces, each described for a component or for the manifest. What else is described is judged, too.
+    pub interfaces: Vec<String>,
+}
+
 /// So many approvals by holders of a role.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -71,6 +79,8 @@ pub struct GateRules {
     pub scan: Option<ScanRule>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vulnerabilities: Option<VulnerabilityRule>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compatibility: Option<CompatibilityRule>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub approvals: Vec<ApprovalRule>,
     /// The release ran successfully in the stage before.
@@ -81,7 +91,15 @@ pub struct GateRules {
 impl Default for GateRules {
     /// As if `gates: {}` stood there: a stage that says nothing still asks for the one before it.
     fn default() -> Self {
-        Self { provenance: false, tests: None, scan: None, vulnerabilities: None, approvals: Vec::new(), previous: true }
+        Self {
+            provenance: false,
+            tests: None,
+            scan: None,
+            vulnerabilities: None,
+            compatibility: None,
+            approvals: Vec::new(),
+            previous: true,
+        }
     }
 }
 

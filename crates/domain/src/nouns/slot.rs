@@ -49,6 +49,17 @@ impl Slot {
     pub fn key_of(environment: &str, service: &str) -> String {
         format!("{environment}/{service}")
     }
+    /// What a rollback from a version may choose: the newest other version that ran here before this one ever did. What ran
+    /// after it was left for a reason, and a rollback of a rollback would bring it back.
+    pub fn before(&self, version: &str) -> Option<&SlotEntry> {
+        let first = self.history.iter().position(|entry| entry.version == version).unwrap_or(self.history.len());
+        self.history.get(..first)?.iter().rev().find(|entry| entry.version != version)
+    }
+    /// Every version that rollbacks, one after the other, may bring back from what runs; newest first.
+    pub fn may_come_back(&self) -> Vec<&SlotEntry> {
+        let Some(running) = &self.running else { return Vec::new() };
+        std::iter::successors(self.before(&running.version), |entry| self.before(&entry.version)).collect()
+    }
     fn take(&mut self, fact: &Fact, at: Timestamp) {
         match fact {
             Fact::SlotTaken { run, .. } => self.held_by = Some(run.clone()),

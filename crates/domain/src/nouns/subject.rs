@@ -62,6 +62,44 @@ pub enum Summary {
         /// Names of what this judgement found and the one before it did not.
         new: Vec<String>,
     },
+    /// What a component offers to others, described in a language of contracts.
+    Interface {
+        /// Its name within the component, such as `http` or `events`.
+        interface: String,
+        /// `openapi`, `protobuf`, `avro`, `json-schema` or `graphql`.
+        format: String,
+        /// The description itself, a blob.
+        source: Digest,
+    },
+    /// Who was seen using an interface in an environment, in a period.
+    Usage {
+        interface: String,
+        environment: String,
+        requests: u64,
+        /// Requests for nothing that the interface describes.
+        unmatched: u64,
+        consumers: u32,
+        from: Timestamp,
+        until: Timestamp,
+        /// The log itself, a blob.
+        source: Digest,
+    },
+    /// What clients of one description of an interface meet with another, and the way back.
+    Compatibility {
+        interface: String,
+        /// Whose usage was looked at.
+        environment: String,
+        /// The description of what runs or may come back: the `source` of its evidence.
+        base: Digest,
+        /// The description of this subject that was judged.
+        revision: Digest,
+        /// Logs that were looked at, by digest, ascending.
+        usage: Vec<Digest>,
+        /// By severity: `breaking`, `unknown`, `risky`.
+        counts: ScanCounts,
+        /// Worst first; the counts may be of more.
+        found: Vec<Break>,
+    },
     Deployment {
         environment: String,
         service: String,
@@ -84,6 +122,9 @@ impl Summary {
             Summary::Scan { .. } => "scan",
             Summary::Components { .. } => "components",
             Summary::Vulnerabilities { .. } => "vulnerabilities",
+            Summary::Interface { .. } => "interface",
+            Summary::Usage { .. } => "usage",
+            Summary::Compatibility { .. } => "compatibility",
             Summary::Deployment { .. } => "deployment",
             Summary::Canary { .. } => "canary",
         }
@@ -103,6 +144,38 @@ pub struct Weakness {
     /// A version without it, where one is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fixed: Option<String>,
+}
+
+/// One thing that does not go together in two descriptions of an interface.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Break {
+    /// `brk-` and 12 hexadecimal digits over rule, place inside the document, way and message: the same change keeps it,
+    /// whatever it is compared with.
+    pub id: String,
+    /// `forward`: clients of the base meet the revision. `back`: clients of the revision meet the base again.
+    pub way: String,
+    pub rule: String,
+    /// `breaking`, `unknown` (it could not be decided) or `risky`.
+    pub severity: String,
+    /// Line of the description and the path in it.
+    pub place: String,
+    pub message: String,
+    /// Who was seen at what it hits, most requests first; at most a few.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub consumers: Vec<Consumer>,
+    /// How many consumers were seen in all.
+    #[serde(default)]
+    pub consumers_total: u32,
+}
+
+/// Somebody who was seen using an interface.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Consumer {
+    pub name: String,
+    /// Zero where the log does not count.
+    pub requests: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<Timestamp>,
 }
 
 /// Evidence as received: verified before it came here.

@@ -1,6 +1,7 @@
-//! A waiver: somebody bears a known weakness of a package, for a reason and until an instant. Then it counts again, by itself.
+//! A waiver: somebody bears a known weakness of a package, or a break of an interface, for a reason and until an instant.
+//! Then it counts again, by itself.
 
-use super::{Fact, FreezeScope, Weakness};
+use super::{Break, Fact, FreezeScope, Weakness};
 use crate::kernel::{Kind, Noun, PersonId, Timestamp, WaiverId};
 use holdpoint_seal::digest::Digest;
 use serde::{Deserialize, Serialize};
@@ -9,9 +10,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Waiver {
     pub id: WaiverId,
-    /// Any of the weakness's names, such as `CVE-2021-23337`.
+    /// Any of the weakness's names, such as `CVE-2021-23337`, or a break's id.
     pub advisory: String,
-    /// The package's URL without its version, or its name.
+    /// The package's URL without its version, or its name; of a break `COMPONENT/INTERFACE`.
     pub package: String,
     pub scope: FreezeScope,
     pub by: PersonId,
@@ -28,6 +29,10 @@ impl Waiver {
     pub fn names(&self, weakness: &Weakness) -> bool {
         weakness.ids.iter().any(|id| id.eq_ignore_ascii_case(&self.advisory))
             && (self.package == weakness.package || self.package == weakness.name)
+    }
+    /// `interface` is `COMPONENT/INTERFACE`.
+    pub fn names_break(&self, found: &Break, interface: &str) -> bool {
+        found.id.eq_ignore_ascii_case(&self.advisory) && self.package == interface
     }
 }
 

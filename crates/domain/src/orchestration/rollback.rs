@@ -3,9 +3,7 @@
 
 use super::{plan, progress, runs, workers};
 use crate::kernel::{Action, ActionChange, Actor, Decision, DocKey, Kind, Note, Refusal, RunId, Stop, Timestamp, View};
-use crate::nouns::{
-    Cause, Environment, Fact, Outcome, Purpose, Run, RunResult, RunState, Service, Side, Slot, SlotEntry, Step, StepSpec, StepState,
-};
+use crate::nouns::{Cause, Environment, Fact, Outcome, Purpose, Run, RunResult, RunState, Service, Side, Slot, Step, StepSpec, StepState};
 use serde_json::json;
 
 /// The steps that undo what a run has done so far. What never began is not undone; what may have begun is.
@@ -124,13 +122,6 @@ pub fn ask(view: &View, run: &str, id: &RunId, reason: Note, actor: &Actor, now:
     restore(view, &run, id, reason, by)
 }
 
-/// What a rollback after the end may choose: the newest other version that ran here before the present one ever did. What
-/// ran after it was left for a reason, and a rollback of a rollback would bring it back.
-fn target<'a>(slot: &'a Slot, version: &str) -> Option<&'a SlotEntry> {
-    let first = slot.history.iter().position(|entry| entry.version == version).unwrap_or(slot.history.len());
-    slot.history.get(..first)?.iter().rev().find(|entry| entry.version != version)
-}
-
 fn restore(view: &View, run: &Run, id: &RunId, reason: Note, by: crate::kernel::PersonId) -> Result<Decision, Stop> {
     let environment = run.environment.clone().unwrap_or_default();
     let key = Slot::key_of(&environment, &run.service);
@@ -139,7 +130,8 @@ fn restore(view: &View, run: &Run, id: &RunId, reason: Note, by: crate::kernel::
         return Err(Refusal::new("ORC-003", format!("{other} is deploying there"), format!("roll {other} back instead")).into());
     }
     let now_runs = slot.running.as_ref().map(|running| running.version.clone()).unwrap_or_default();
-    let entry = target(&slot, &now_runs)
+    let entry = slot
+        .before(&now_runs)
         .ok_or_else(|| {
             Refusal::new("RBK-004", format!("nothing ran successfully in {environment} before {now_runs}"), "deploy another release")
         })?

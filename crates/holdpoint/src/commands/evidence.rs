@@ -16,8 +16,14 @@ pub enum Kind {
     Junit,
     Sarif,
     Cyclonedx,
+    /// The description of an interface.
+    Interface,
+    /// A log of who uses an interface.
+    Usage,
     Dsse,
 }
+
+const FORMATS: [&str; 5] = ["openapi", "protobuf", "avro", "json-schema", "graphql"];
 
 #[derive(Subcommand)]
 pub enum Evidence {
@@ -31,6 +37,15 @@ pub enum Evidence {
         /// Name of the test suite, for JUnit.
         #[arg(long)]
         suite: Option<String>,
+        /// Name of the interface, for a description or a log of its use.
+        #[arg(long)]
+        interface: Option<String>,
+        /// Language of the description; otherwise by the file's ending.
+        #[arg(long, value_parser = FORMATS)]
+        format: Option<String>,
+        /// Where the tests ran, or the log was written.
+        #[arg(long)]
+        environment: Option<String>,
         file: PathBuf,
     },
     /// Evidence about a digest.
@@ -53,21 +68,34 @@ pub enum Evidence {
 impl Evidence {
     pub fn run(self, out: &Out, connection: &Connection) -> Ended {
         match self {
-            Evidence::Add { kind, subject, suite, file } => {
+            Evidence::Add { kind, subject, suite, interface, format, environment, file } => {
                 let bytes = read(&file)?;
                 let kind = match kind {
                     Kind::Junit => "junit",
                     Kind::Sarif => "sarif",
                     Kind::Cyclonedx => "cyclonedx",
+                    Kind::Interface => "interface",
+                    Kind::Usage => "usage",
                     Kind::Dsse => "dsse",
                 };
-                if kind == "junit" && suite.is_none() {
-                    return Err(BadInput("--suite is needed with --kind junit".to_owned()).into());
-                }
-                let suite = suite.map(|suite| format!("&suite={}", enc(&suite))).unwrap_or_default();
+                let needed = |needed: bool, name: &str| match needed {
+                    true => Err(BadInput(format!("--{name} is needed with --kind {kind}"))),
+                    false => Ok(()),
+                };
+                needed(kind == "junit" && suite.is_none(), "suite")?;
+                needed(matches!(kind, "interface" | "usage") && interface.is_none(), "interface")?;
+                needed(kind == "usage" && environment.is_none(), "environment")?;
+                let format = match format {
+                    None if kind == "interface" => Some(language(&file, &bytes)?.to_owned()),
+                    format => format,
+                };
+                let more: String = [("suite", suite), ("interface", interface), ("format", format), ("environment", environment)]
+                    .into_iter()
+                    .filter_map(|(name, value)| Some(format!("&{name}={}", enc(&value?))))
+                    .collect();
                 let done = connection.client()?.upload(
                     reqwest::Method::POST,
-                    &format!("/v1/evidence?kind={kind}&subject={}{suite}", enc(&subject)),
+                    &format!("/v1/evidence?kind={kind}&subject={}{more}", enc(&subject)),
                     bytes,
                 )?;
                 out.result(&done, || {
@@ -109,6 +137,27 @@ impl Evidence {
             }
             Evidence::Verify { file, key, artifact } => verify(out, &file, &key, artifact.as_deref()),
         }
+    }
+}
+
+/// The language of a description, by its file's ending and, for YAML and JSON, by what stands at its top.
+fn language(file: &std::path::Path, bytes: &[u8]) -> Result<&'static str, BadInput> {
+    let top = |key: &str| {
+        let text = String::from_utf8_lossy(bytes);
+        text.lines().any(|line| line.trim_start().trim_start_matches(['{', '"', ' ']).starts_with(key))
+    };
+    let ending = file.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+    match ending {
+        "avsc" => Ok("avro"),
+        "proto" => Ok("protobuf"),
+        "graphql" | "graphqls" | "gql" => Ok("graphql"),
+        "yaml" | "yml" | "json" if top("openapi") || top("swagger") => Ok("openapi"),
+        "json" if top("$schema") => Ok("json-schema"),
+        _ => Err(BadInput(format!(
+            "{}: the language is not clear from the name; say --format, one of {}",
+            file.display(),
+            FORMATS.join(", ")
+        ))),
     }
 }
 

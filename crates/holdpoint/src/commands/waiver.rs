@@ -22,11 +22,11 @@ pub enum Advisories {
 
 #[derive(Subcommand)]
 pub enum Waiver {
-    /// Bears a weakness until an instant; then it counts again, by itself.
+    /// Bears a weakness, or a break of an interface, until an instant; then it counts again, by itself.
     Grant {
-        /// Any of its names, such as CVE-2021-23337.
+        /// Any of its names, such as CVE-2021-23337 or brk-0123456789ab.
         advisory: String,
-        /// The package's URL without its version, or its name.
+        /// The package's URL without its version, or its name; of a break COMPONENT/INTERFACE.
         #[arg(long)]
         package: String,
         #[arg(long = "environment")]

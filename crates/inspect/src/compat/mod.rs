@@ -4,6 +4,7 @@
 
 pub mod avro;
 pub mod graphql;
+pub mod interface;
 pub mod json_schema;
 pub mod openapi;
 pub mod protobuf;

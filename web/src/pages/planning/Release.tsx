@@ -15,6 +15,7 @@ import { Approvals } from '../governance/Approvals'
 import { Gates } from '../governance/Gates'
 import { Deployments } from '../orchestration/Deployments'
 import { ReleaseLedger } from '../review/ReleaseLedger'
+import { Compatibility } from '../validation/Compatibility'
 import { EvidenceList } from '../validation/EvidenceList'
 import { Weaknesses } from '../validation/Weaknesses'
 import { Contents } from './Contents'
@@ -60,6 +61,7 @@ function View({ release, environment, section, again }: Props) {
     { id: 'approvals', title: 'Approvals', count: release.approvals.length },
     { id: 'deployments', title: 'Deployments', count: release.runs.length },
     { id: 'evidence', title: 'Evidence', count: release.evidence.length },
+    { id: 'compatibility', title: 'Compatibility' },
     { id: 'weaknesses', title: 'Weaknesses' },
     { id: 'ledger', title: 'Ledger' },
   ].map((one) => ({ ...one, to: to(one.id) }))
@@ -73,6 +75,7 @@ function View({ release, environment, section, again }: Props) {
       {section === 'approvals' && <Approvals release={release} environment={environment} again={again} />}
       {section === 'deployments' && <Deployments release={release} />}
       {section === 'evidence' && <EvidenceList release={release} />}
+      {section === 'compatibility' && <Compatibility release={release} />}
       {section === 'weaknesses' && <Weaknesses release={release} />}
       {section === 'ledger' && <ReleaseLedger release={release} />}
     </>

@@ -5,9 +5,11 @@ use crate::judged::{Judgement, Reporting};
 use crate::out::{BadInput, Out, read};
 use clap::Args;
 use holdpoint_inspect::compat;
+use holdpoint_inspect::compat::interface::consumers;
 use holdpoint_inspect::compat::openapi::{Day, Loading, Options, Spec, Usage, compare, day, verify};
-use holdpoint_inspect::finding::{self, Finding};
-use serde_json::json;
+use holdpoint_inspect::finding::{self, Finding, Severity};
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 #[derive(Args)]
@@ -37,6 +39,9 @@ pub struct Openapi {
     /// Who uses what: an access log in the combined format, or JSON lines with method, path, time and consumer.
     #[arg(long, value_name = "FILE")]
     usage: Vec<PathBuf>,
+    /// Also say for each consumer in the logs what hits it.
+    #[arg(long, requires = "usage")]
+    consumers: bool,
     /// Also verify that the revision keeps what this consumer contract expects (Pact 2, 3 or 4).
     #[arg(long, value_name = "FILE")]
     pact: Vec<PathBuf>,
@@ -87,6 +92,20 @@ impl Openapi {
         if let Some(observation) = more.get("observation") {
             let days = observation["days"].as_f64().map_or("a period that the log does not say".to_owned(), |days| format!("{days} days"));
             out.say(format!("{} requests in {days} were looked at; unseen is not unused", observation["requests"]));
+        }
+        if self.consumers {
+            let consumers = hits(&findings);
+            for one in &consumers {
+                let list = |key: &str| one[key].as_array().map_or(0, Vec::len);
+                let consumer = one["consumer"].as_str().unwrap_or_default();
+                out.say(format!(
+                    "{consumer}: {} breaking, {} risky, last seen {}",
+                    list("breaking"),
+                    list("risky"),
+                    one["last"].as_str().unwrap_or("at no known time")
+                ));
+            }
+            more.insert("by_consumer".to_owned(), json!(consumers));
         }
         self.reporting.end(out, &Judgement { command: "compat openapi", verdict, blocks: verdict == "breaking", findings, more })
     }
@@ -161,6 +180,26 @@ impl Openapi {
         let text = self.now.clone().unwrap_or_else(today);
         Ok(day(&text).ok_or_else(|| BadInput(format!("--now {text}: expected a date such as 2026-11-25")))?)
     }
+}
+
+/// What hits each consumer: rules and places, by what was seen of it at the operations.
+fn hits(findings: &[Finding]) -> Vec<Value> {
+    let mut all: BTreeMap<String, (BTreeSet<String>, BTreeSet<String>, Option<String>)> = BTreeMap::new();
+    for finding in findings {
+        for (consumer, _, last) in consumers(&finding.more) {
+            let (breaking, risky, latest) = all.entry(consumer).or_default();
+            *latest = latest.take().max(last);
+            let told = format!("{} at {}", finding.rule, finding.place());
+            match finding.severity {
+                Severity::Breaking => _ = breaking.insert(told),
+                Severity::Risky => _ = risky.insert(told),
+                _ => {}
+            }
+        }
+    }
+    all.into_iter()
+        .map(|(consumer, (breaking, risky, last))| json!({"consumer": consumer, "breaking": breaking, "risky": risky, "last": last}))
+        .collect()
 }
 
 #[expect(clippy::disallowed_methods, reason = "a user's clock, in place of a date that somebody would type")]

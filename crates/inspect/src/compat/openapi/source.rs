@@ -338,6 +338,10 @@ impl Spec {
         }
         Err(self.error(node, "a $ref that only leads to other references".to_owned()))
     }
+    /// The first reference that leads nowhere.
+    pub fn dangling(&self) -> Option<ReadError> {
+        self.references.iter().find_map(|(node, _)| self.targets.get(node)?.as_ref().err().map(|why| self.error(*node, why.clone())))
+    }
     /// Where a node's own `$ref` leads.
     pub(super) fn target(&self, node: NodeId) -> Option<Result<NodeId, ReadError>> {
         self.targets.get(&node).map(|target| target.clone().map_err(|why| self.error(node, why)))
