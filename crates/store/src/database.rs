@@ -401,7 +401,13 @@ pub(crate) fn runs<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
         if rows.is_empty() {
             return None;
         }
-        let size = if rows.len() >= 64 { 64 } else if rows.len() <= ONE_RUN { rows.len() } else { 1 << rows.len().ilog2() };
+        let size = if rows.len() >= 64 {
+            64
+        } else if rows.len() <= ONE_RUN {
+            rows.len()
+        } else {
+            1 << rows.len().ilog2()
+        };
         let (run, rest) = rows.split_at(size);
         rows = rest;
         Some(run)

@@ -165,6 +165,8 @@ async fn sqlite(url: &str) -> Result<Db> {
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(Duration::from_secs(5))
+        // A list comes over from the connection's thread in few pieces.
+        .row_buffer_size(1000)
         .statement_cache_capacity(STATEMENTS)
         .foreign_keys(true);
     let mut writer = Writer::open(options.clone()).await?;

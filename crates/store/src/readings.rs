@@ -5,6 +5,7 @@ use crate::database::args;
 use crate::error::{Result, StoreError};
 use crate::{Store, instant};
 use holdpoint_domain::kernel::{ReleaseId, Timestamp};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::time::Duration;
 
@@ -17,10 +18,10 @@ pub struct Reading {
 
 /// The latest gate report of a release in an environment.
 #[derive(Debug, Clone, PartialEq)]
-pub struct StoredReport {
+pub struct StoredReport<Body = Value> {
     pub release: String,
     pub environment: String,
-    pub body: Value,
+    pub body: Body,
     pub at: Timestamp,
     /// `open`, `waiting` or `shut`.
     pub verdict: String,
@@ -33,7 +34,7 @@ const REPORT: &str = "SELECT release_id, environment, body, at_us, verdict, vers
 /// How many releases one statement names.
 const RELEASES_AT_ONCE: usize = 250;
 
-fn read_report(row: &crate::database::Row) -> Result<StoredReport> {
+fn read_report<Body: DeserializeOwned>(row: &crate::database::Row) -> Result<StoredReport<Body>> {
     Ok(StoredReport {
         release: row.text(0)?,
         environment: row.text(1)?,
@@ -44,7 +45,7 @@ fn read_report(row: &crate::database::Row) -> Result<StoredReport> {
     })
 }
 
-fn value(text: &str) -> Result<Value> {
+fn value<T: DeserializeOwned>(text: &str) -> Result<T> {
     serde_json::from_str(text).map_err(|why| StoreError::Broken(format!("stored JSON cannot be read: {why}")))
 }
 
@@ -75,8 +76,8 @@ impl Store {
         self.db().row(sql, args![project, release.as_str(), environment]).await?.map(|row| read_report(&row)).transpose()
     }
 
-    /// All environments' reports of many releases, in a few statements.
-    pub async fn reports_of(&self, project: &str, releases: &[ReleaseId]) -> Result<Vec<StoredReport>> {
+    /// All environments' reports of many releases, in a few statements; of each body the members that `Body` has.
+    pub async fn reports_of<Body: DeserializeOwned>(&self, project: &str, releases: &[ReleaseId]) -> Result<Vec<StoredReport<Body>>> {
         let mut found = Vec::new();
         for some in releases.chunks(RELEASES_AT_ONCE) {
             let places: Vec<String> = (0..some.len()).map(|at| format!("${}", at + 2)).collect();

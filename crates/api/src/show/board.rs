@@ -2,6 +2,7 @@
 
 use crate::problem::Answer;
 use crate::state::Api;
+use holdpoint_domain::gate::Light;
 use holdpoint_domain::kernel::ReleaseId;
 use holdpoint_domain::nouns::{Environment, Pipeline, Release, Run, Service, Slot};
 use serde::Deserialize;
@@ -87,8 +88,23 @@ async fn known(api: &Api) -> Answer<Known> {
     })
 }
 
-/// Stored reports by release and environment. As they are stored: a board of thousands of cells reads four members of each.
-type Reports = HashMap<(String, String), Value>;
+/// Stored reports by release and environment.
+type Reports = HashMap<(String, String), Told>;
+
+/// Of a stored report what a cell shows: of thousands of cells nobody reads the facts.
+#[derive(Deserialize)]
+struct Told {
+    verdict: Light,
+    gates: Vec<ToldGate>,
+}
+
+#[derive(Deserialize)]
+struct ToldGate {
+    gate: String,
+    title: String,
+    state: Light,
+    sentence: String,
+}
 
 async fn reports(api: &Api, page: &[&Service], known: &Known) -> Answer<Reports> {
     let wanted: Vec<ReleaseId> =
@@ -134,17 +150,15 @@ fn next(release: Option<&Release>, place: &str, reports: &Reports, slot: Option<
         return None;
     }
     let report = reports.get(&(release.id.to_string(), place.to_owned()))?;
-    let gates = report.get("gates").and_then(Value::as_array)?;
-    let word = |value: &Value, name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned).unwrap_or_default();
-    let verdict = word(report, "verdict");
-    let count = |light: &str| gates.iter().filter(|gate| gate.get("state").and_then(Value::as_str) == Some(light)).count();
+    let Told { verdict, gates } = report;
+    let count = |light: Light| gates.iter().filter(|gate| gate.state == light).count();
     // The same choice as `Report::headline`: what waits for the stage before comes last.
-    let speaks = gates.iter().filter(|gate| verdict != "open" && word(gate, "state") == verdict);
-    let speaks = speaks.min_by_key(|gate| word(gate, "gate") == "previous");
+    let speaks = gates.iter().filter(|gate| *verdict != Light::Open && gate.state == *verdict);
+    let speaks = speaks.min_by_key(|gate| gate.gate == "previous");
     let mut next = json!({
         "release": release.id, "version": release.manifest().version, "verdict": verdict,
-        "gates": {"open": count("open"), "waiting": count("waiting"), "shut": count("shut")},
-        "headline": speaks.map(|gate| format!("{}: {}", word(gate, "title"), word(gate, "sentence"))),
+        "gates": {"open": count(Light::Open), "waiting": count(Light::Waiting), "shut": count(Light::Shut)},
+        "headline": speaks.map(|gate| format!("{}: {}", gate.title, gate.sentence)),
         "run": slot.and_then(|slot| slot.held_by.clone()),
     });
     super::release::drop_nulls(&mut next);

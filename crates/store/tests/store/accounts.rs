@@ -210,5 +210,5 @@ pub async fn readings_and_reports(world: World) {
     store.put_report(PROJECT, &report("shut")).await.expect("puts");
     store.put_report(PROJECT, &report("open")).await.expect("puts");
     assert_eq!(store.report(PROJECT, &release, "production").await.expect("reads"), Some(report("open")));
-    assert_eq!(store.reports_of(PROJECT, std::slice::from_ref(&release)).await.expect("reads").len(), 1);
+    assert_eq!(store.reports_of::<serde_json::Value>(PROJECT, std::slice::from_ref(&release)).await.expect("reads").len(), 1);
 }
