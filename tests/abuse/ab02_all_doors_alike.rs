@@ -57,7 +57,8 @@ fn routes(client: &Client) -> Vec<(String, String)> {
     found
 }
 
-/// An auditor reads. Through session and token, every change is refused, and the ledger does not grow.
+/// An auditor reads. Through session and token, every change is refused, and the ledger keeps her refused
+/// votes and nothing else.
 #[test]
 fn ab02_who_only_reads_changes_nothing_through_any_door() {
     let world = World::start();
@@ -71,7 +72,7 @@ fn ab02_who_only_reads_changes_nothing_through_any_door() {
     let freeze = freeze["freeze"].as_str().or(freeze["id"].as_str()).unwrap_or_else(|| panic!("{freeze}")).to_owned();
     world.approve("grace", &release, "production");
     let auditors = [("session", world.person("mary")), ("token", std::rc::Rc::new(world.api("mary")))];
-    let before = settled(&world);
+    let before = settled(&world).as_u64().expect("a size");
     for (method, path) in routes(&world.server.client()) {
         let route = format!("{method} {path}");
         let row =
@@ -98,7 +99,14 @@ fn ab02_who_only_reads_changes_nothing_through_any_door() {
             assert!(expected.contains(&answer.status), "{route} through {door}: {}\n{}", answer.status, answer.text());
         }
     }
-    assert_eq!(settled(&world), before, "the ledger grew");
+    // Her two words through two doors are kept as what they are, refused votes. Nothing else came of anything.
+    let after = settled(&world).as_u64().expect("a size");
+    let page = world.api("root").get(&format!("/v1/ledger?limit={}", after - before)).ok();
+    let entries = page["entries"].as_array().expect("a list");
+    let told: Vec<&str> = entries.iter().rev().filter_map(|entry| entry["body"]["word"].as_str()).collect();
+    assert!(entries.iter().all(|entry| entry["envelope"]["type"] == "ApprovalRefused" && entry["actor_name"] == "mary"), "{page:#}");
+    assert_eq!(told, ["given", "given", "rejected", "rejected"], "{page:#}");
+    assert_eq!(world.view(&release)["approvals"].as_array().map(Vec::len), Some(1), "Grace's alone");
 }
 
 /// Bodies that would be taken from somebody who may.

@@ -61,15 +61,7 @@ pub async fn bootstrap(engine: &Engine) -> holdpoint_store::Result<Option<SetupL
         Some(row) => row,
         None => {
             let id = new_person()?;
-            let row = PersonRow {
-                id,
-                handle: "root".to_owned(),
-                name: "Root".to_owned(),
-                emails: Vec::new(),
-                service_account: false,
-                owner: None,
-            };
-            row
+            PersonRow { id, handle: "root".to_owned(), name: "Root".to_owned(), emails: Vec::new(), service_account: false, owner: None }
         }
     };
     let key = DocKey::new(Kind::Person, row.id.as_str());

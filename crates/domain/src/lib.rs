@@ -11,6 +11,7 @@ pub mod gates;
 pub mod kernel;
 pub mod nouns;
 pub mod organisation;
+pub mod sweeping;
 
 pub mod build;
 pub mod governance;

@@ -2,7 +2,7 @@
 
 use crate::{Engine, random_id};
 use holdpoint_domain::build::intake::{self, ReceiveEvidence};
-use holdpoint_domain::kernel::{Actor, EvidenceId, Refusal, Timestamp, View};
+use holdpoint_domain::kernel::{Actor, EvidenceId, Refusal, Stop, Timestamp, View};
 use holdpoint_domain::nouns::{Author, Run, Step, StepSpec, Summary};
 use holdpoint_inspect::advisories::inventory;
 use holdpoint_inspect::sbom::validate;
@@ -159,7 +159,7 @@ impl Engine {
         signer: &str,
         summary: Summary,
         actor: &Actor,
-        check: impl Fn(Timestamp) -> Result<(), Refusal> + Send + 'static,
+        check: impl Fn(Timestamp) -> Result<(), Box<Refusal>> + Send + 'static,
     ) -> Result<Value, StoreError> {
         let id: EvidenceId = format!("evd_{}", random_id()).parse().map_err(|_| StoreError::Broken("no identifier".to_owned()))?;
         let ask = ReceiveEvidence {
@@ -180,7 +180,7 @@ impl Engine {
             locks: intake::locks(&ask),
         };
         let decide = move |view: &View, now: Timestamp| {
-            check(now)?;
+            check(now).map_err(Stop::Refused)?;
             intake::receive(view, &ask)
         };
         Ok(self.store().decide(&request, decide).await?.answer)

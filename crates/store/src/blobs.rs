@@ -94,6 +94,10 @@ impl BlobUpload {
     }
 }
 
+fn ago(now_us: i64, span: Duration) -> i64 {
+    now_us.saturating_sub(i64::try_from(span.as_micros()).unwrap_or(i64::MAX))
+}
+
 async fn sync_folder(folder: &Path) -> Result<()> {
     let mut folder = Some(folder);
     // The folders above may be new as well.
@@ -171,33 +175,38 @@ impl Store {
         Ok(gone > 0)
     }
 
-    /// Condemns what nothing pins and is older than `grace`, and deletes what was condemned longer than `wait` ago and is
-    /// still unpinned. Returns what was deleted, so that a fact can say so.
-    pub async fn blob_sweep(&self, grace: Duration, wait: Duration) -> Result<Vec<Digest>> {
+    /// Condemns what nothing pins and is older than `grace`; names, with their sizes, at most 1000 that were condemned longer
+    /// than `wait` ago and are still unpinned: what [`Store::blob_delete`] may delete.
+    pub async fn blob_doomed(&self, grace: Duration, wait: Duration) -> Result<Vec<(Digest, u64)>> {
         let now_us = self.now_us().await?;
-        let ago = |span: Duration| now_us.saturating_sub(i64::try_from(span.as_micros()).unwrap_or(i64::MAX));
         let sql = "UPDATE o_blob SET condemned_us = $1 WHERE pinned = 0 AND condemned_us IS NULL AND created_us <= $2";
-        self.db().write(sql, args![now_us, ago(grace)]).await?;
-        let rows = self
-            .db()
-            .rows("SELECT digest FROM o_blob WHERE pinned = 0 AND condemned_us <= $1 ORDER BY digest LIMIT 1000", args![ago(wait)])
-            .await?;
-        let mut gone = Vec::new();
-        for row in rows {
-            let text = row.text(0)?;
-            let digest: Digest = text.parse().map_err(|_| StoreError::Broken(format!("a blob's digest cannot be read: {text:?}")))?;
+        self.db().write(sql, args![now_us, ago(now_us, grace)]).await?;
+        let sql = "SELECT digest, size FROM o_blob WHERE pinned = 0 AND condemned_us <= $1 ORDER BY digest LIMIT 1000";
+        let rows = self.db().rows(sql, args![ago(now_us, wait)]).await?;
+        rows.iter()
+            .map(|row| {
+                let text = row.text(0)?;
+                let digest = text.parse().map_err(|_| StoreError::Broken(format!("a blob's digest cannot be read: {text:?}")))?;
+                Ok((digest, row.count(1)?))
+            })
+            .collect()
+    }
+
+    /// Deletes those of these blobs that were condemned longer than `wait` ago and are still unpinned.
+    pub async fn blob_delete(&self, doomed: &[(Digest, u64)], wait: Duration) -> Result<()> {
+        let before = ago(self.now_us().await?, wait);
+        for (digest, _) in doomed {
             let mut tx = self.db().begin().await?;
             // Looked at again under lock: it may have been pinned or uploaded anew.
             let sql = "DELETE FROM o_blob WHERE digest = $1 AND pinned = 0 AND condemned_us <= $2";
-            if tx.conn().run(sql, args![text, ago(wait)]).await? == 0 {
+            if tx.conn().run(sql, args![digest.to_string(), before]).await? == 0 {
                 tx.rollback().await;
                 continue;
             }
-            self.remove_file(&digest).await?;
+            self.remove_file(digest).await?;
             tx.commit().await?;
-            gone.push(digest);
         }
-        Ok(gone)
+        Ok(())
     }
 
     /// Reads blobs after `after`, in the order of their digests, until `bytes` are read (one blob at least), and says which

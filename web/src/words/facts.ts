@@ -1,5 +1,7 @@
 // What an entry of the ledger says, in words, where its type alone does not say it.
 
+import { plural } from './figures'
+
 const REFUSED: Record<string, string> = {
   'GOV-003': 'self-approval',
   'GOV-007': 'not a person',
@@ -19,6 +21,10 @@ export function told(type: string, body: unknown): string | undefined {
   switch (type) {
     case 'ApprovalRefused':
       return `tried to ${text('word') === 'rejected' ? 'decline' : 'approve'} for ${text('environment')}: ${refusedWith(text('code'))}`
+    case 'BlobsSwept': {
+      const [files, bytes] = [Number(facts['count']), Number(facts['bytes'])]
+      return `${plural(files, 'stored file')} of ${plural(bytes, 'byte')} that nothing named`
+    }
     default:
       return undefined
   }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { inside, match } from '../addresses'
 import { odds, sentence, share, short } from './figures'
+import { refusedWith, told } from './facts'
 import { age, full, span } from './time'
 
 describe('time', () => {
@@ -39,4 +40,17 @@ describe('addresses', () => {
   it.each([['/releases/a?x=1', '/releases/a?x=1'], ['//evil.example/', '/'], ['/\\evil.example', '/'], ['https://evil.example', '/'], [null, '/'], ['javascript:alert(1)', '/']])(
     'keeps %s inside', (given, kept) => expect(inside(given)).toBe(kept),
   )
+})
+
+describe('entries of the ledger', () => {
+  it('says what a refused vote was', () => {
+    const body = { word: 'given', environment: 'production', code: 'GOV-003' }
+    expect(told('ApprovalRefused', body)).toBe('tried to approve for production: GOV-003: self-approval')
+    expect(told('ApprovalRefused', { ...body, word: 'rejected', code: 'GOV-008' })).toBe('tried to decline for production: GOV-008: no role that counts here')
+    expect(refusedWith('GOV-999')).toBe('GOV-999')
+  })
+  it('counts what was swept', () => {
+    expect(told('BlobsSwept', { count: 1, bytes: 20480 })).toBe('1 stored file of 20,480 bytes that nothing named')
+  })
+  it('leaves to the type what it says by itself', () => expect(told('ReleaseCreated', {})).toBeUndefined())
 })

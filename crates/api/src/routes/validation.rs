@@ -168,7 +168,7 @@ async fn foreign(api: &Api, signed: &Signed, bytes: &[u8], subject: Option<Diges
     // Again at the instant that the fact will have: a key may end, or be revoked, between the look and the commit.
     let (policy, role, again) = (policy.clone(), verified.role().to_owned(), bytes.to_vec());
     let check = move |now: Timestamp| {
-        trust::verify(&again, &policy, &role, Micros(now.as_microsecond())).map(|_| ()).map_err(|why| untrusted(&why))
+        trust::verify(&again, &policy, &role, Micros(now.as_microsecond())).map(|_| ()).map_err(|why| Box::new(untrusted(&why)))
     };
     let kind = &statement.predicate_type;
     api.engine().receive_if(subjects.clone(), kind, envelope, &signer, summary.clone(), &signed.actor, check).await?;

@@ -29,11 +29,13 @@ pub enum Kind {
     Waiver,
     /// What is known of weaknesses. One stream.
     Advisories,
+    /// Stored files that were deleted because nothing named them. One stream.
+    Sweeps,
 }
 
 impl Kind {
     /// All kinds, in the order of their names' first use.
-    pub const ALL: [Kind; 12] = [
+    pub const ALL: [Kind; 13] = [
         Kind::Person,
         Kind::Service,
         Kind::Environment,
@@ -46,6 +48,7 @@ impl Kind {
         Kind::Subject,
         Kind::Waiver,
         Kind::Advisories,
+        Kind::Sweeps,
     ];
     /// The name in streams and tables.
     pub fn name(self) -> &'static str {
@@ -62,6 +65,7 @@ impl Kind {
             Kind::Subject => "subject",
             Kind::Waiver => "waiver",
             Kind::Advisories => "advisories",
+            Kind::Sweeps => "sweeps",
         }
     }
     /// The kind with this name.

@@ -2,7 +2,7 @@
 //!
 //! Stored as written with `type` and `v`. A new shape gets a new `v` and a pure upcaster in [`Fact::read`].
 
-use super::{Advisories, Environment, Freeze, Person, Pipeline, Release, Run, Service, Slot, Subject, Waiver, Window};
+use super::{Advisories, Environment, Freeze, Person, Pipeline, Release, Run, Service, Slot, Subject, Sweeps, Waiver, Window};
 use super::{
     ApprovalState, Cause, Closure, ComponentPin, EnvironmentSpec, FreezeScope, Manifest, Outcome, PersonSpec, PipelineSpec, Purpose,
     RunResult, Running, ServiceSpec, Step, Summary, WindowSpec,
@@ -134,6 +134,16 @@ pub enum Fact {
     WaiverWithdrawn {
         by: PersonId,
         reason: Digest,
+    },
+    // stored files
+    /// Files that no fact named were deleted.
+    BlobsSwept {
+        count: u32,
+        bytes: u64,
+        /// Merkle tree hash over the sorted digests.
+        root: Digest,
+        /// Where they are few.
+        digests: Vec<Digest>,
     },
     // runs
     RunOpened {
@@ -294,6 +304,7 @@ pub fn project(kind: Kind, state: Option<&State>, facts: &[&Fact], at: Timestamp
         Kind::Subject => fold::<Subject>(state, facts, at),
         Kind::Waiver => fold::<Waiver>(state, facts, at),
         Kind::Advisories => fold::<Advisories>(state, facts, at),
+        Kind::Sweeps => fold::<Sweeps>(state, facts, at),
     }
 }
 

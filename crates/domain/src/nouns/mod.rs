@@ -11,6 +11,7 @@ mod run;
 mod service;
 mod slot;
 mod subject;
+mod sweeps;
 mod waiver;
 
 pub use advisories::{Advisories, Delivery};
@@ -29,4 +30,5 @@ pub use run::{Attempt, Cause, Instance, Outcome, Purpose, Run, RunResult, RunSta
 pub use service::{Build, Component, Health, Migrate, Service, ServiceSpec};
 pub use slot::{Running, Slot, SlotEntry};
 pub use subject::{Break, Consumer, EvidenceItem, ScanCounts, Subject, Summary, Weakness};
+pub use sweeps::Sweeps;
 pub use waiver::Waiver;

@@ -6,7 +6,7 @@ use crate::out::{BadInput, Code, Out};
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use holdpoint_engine::keys::Keys;
-use holdpoint_engine::{Engine, worker};
+use holdpoint_engine::{Engine, sweeper, worker};
 use holdpoint_executors::{Outbound, Secrets, proxy};
 use holdpoint_seal::digest::Digest;
 use holdpoint_seal::trust::TrustPolicy;
@@ -176,6 +176,7 @@ impl Serve {
         engine.store().nobody_leads().await?;
         let tasks = engine.run();
         let stop = CancellationToken::new();
+        let logs = tokio::spawn(sweeper::logs(self.data.join("logs"), stop.clone()));
         let hands = if self.no_worker { None } else { Some(tokio::spawn(worker::run(embedded(&self, &address, pool_key)?, stop.clone()))) };
         match self.announce {
             Announce::Json => println!("{}", json!({"listening": address, "setup": setup, "root_key": self.data.join("keys/root.pub")})),
@@ -201,7 +202,7 @@ impl Serve {
         })
         .await?;
         engine.stop();
-        for task in tasks.into_iter().chain(hands) {
+        for task in tasks.into_iter().chain(hands).chain([logs]) {
             // Steps in progress are adopted by the next start; the process does not wait for them.
             let _late = tokio::time::timeout(std::time::Duration::from_secs(3), task).await;
         }

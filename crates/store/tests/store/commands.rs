@@ -321,8 +321,8 @@ pub async fn pins_need_their_blob(world: World) {
     assert!(why.contains("BLB-001"), "{why}");
     let digest = store.blob_put(b"log").await.expect("stores");
     store.decide(&request(vec![env("dev")]), pinning(digest)).await.expect("commits");
-    store.blob_sweep(Duration::ZERO, Duration::ZERO).await.expect("sweeps");
-    store.blob_sweep(Duration::ZERO, Duration::ZERO).await.expect("sweeps");
+    crate::accounts::sweep(store, Duration::ZERO, Duration::ZERO).await.expect("sweeps");
+    crate::accounts::sweep(store, Duration::ZERO, Duration::ZERO).await.expect("sweeps");
     assert_eq!(store.blob_get(&digest).await.expect("reads").as_deref(), Some(b"log".as_slice()));
 }
 
