@@ -37,6 +37,12 @@ pub struct ScrubbedBlobs {
     pub differences: Vec<Difference>,
 }
 
+/// What may be wrong with a file.
+enum Damage {
+    Missing,
+    Other(String),
+}
+
 /// A file that goes away with its value, unless it was renamed.
 struct Temporary(PathBuf);
 
@@ -217,11 +223,14 @@ impl Store {
         let rows = self.db().rows(sql, args![from]).await?;
         let mut done = ScrubbedBlobs { next: None, blobs: 0, differences: Vec::new() };
         let (mut left, full) = (bytes, rows.len() == 1000);
+        let mut missing = Vec::new();
         for (number, row) in rows.iter().enumerate() {
             let (text, size) = (row.text(0)?, row.count(1)?);
             let digest: Digest = text.parse().map_err(|_| StoreError::Broken(format!("a blob's digest cannot be read: {text:?}")))?;
-            if let Some(sentence) = self.damage(&digest, size).await? {
-                done.differences.push(Difference { place: format!("blob {digest}"), sentence });
+            match self.damage(&digest, size).await? {
+                None => {}
+                Some(Damage::Missing) => missing.push(digest),
+                Some(Damage::Other(sentence)) => done.differences.push(Difference { place: format!("blob {digest}"), sentence }),
             }
             done.blobs += 1;
             left = left.saturating_sub(size);
@@ -230,19 +239,26 @@ impl Store {
                 break;
             }
         }
+        if !missing.is_empty() {
+            // A sweep takes the file first and commits then: what is being swept is gone from the list a moment later.
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        for digest in missing {
+            let listed = self.blob_size(&digest).await?.is_some();
+            if listed && !tokio::fs::try_exists(self.blob_path(&digest)).await.unwrap_or(false) {
+                done.differences.push(Difference { place: format!("blob {digest}"), sentence: "its file is not there".to_owned() });
+            }
+        }
         Ok(done)
     }
 
     /// What is wrong with a blob's file.
-    async fn damage(&self, digest: &Digest, size: u64) -> Result<Option<String>> {
+    async fn damage(&self, digest: &Digest, size: u64) -> Result<Option<Damage>> {
+        let unreadable = |why: std::io::Error| Ok(Some(Damage::Other(format!("its file cannot be read: {why}"))));
         let mut file = match File::open(self.blob_path(digest)).await {
             Ok(file) => file,
-            Err(why) if why.kind() == std::io::ErrorKind::NotFound => {
-                // Swept or erased since the list was read: then there is nothing to miss.
-                let listed = self.blob_size(digest).await?.is_some();
-                return Ok(listed.then(|| "its file is not there".to_owned()));
-            }
-            Err(why) => return Ok(Some(format!("its file cannot be read: {why}"))),
+            Err(why) if why.kind() == std::io::ErrorKind::NotFound => return Ok(Some(Damage::Missing)),
+            Err(why) => return unreadable(why),
         };
         let (mut hasher, mut read, mut piece) = (Sha256::new(), 0_u64, vec![0_u8; 128 << 10]);
         loop {
@@ -252,13 +268,14 @@ impl Store {
                     hasher.update(piece.get(..length).unwrap_or_default());
                     read += length as u64;
                 }
-                Err(why) => return Ok(Some(format!("its file cannot be read: {why}"))),
+                Err(why) => return unreadable(why),
             }
         }
         if Digest::from_bytes(hasher.finalize().into()) == *digest {
             return Ok(None);
         }
-        Ok(Some(if read == size { "its bytes were changed".to_owned() } else { format!("its file has {read} bytes, not {size}") }))
+        let sentence = if read == size { "its bytes were changed".to_owned() } else { format!("its file has {read} bytes, not {size}") };
+        Ok(Some(Damage::Other(sentence)))
     }
 
     async fn remove_file(&self, digest: &Digest) -> Result<()> {
