@@ -76,4 +76,21 @@ fn interfaces_are_compared_with_what_runs() {
     let (_, code, sentence) = asked(&mut memory);
     assert!(code == "COM-003" && sentence.contains("gone at http:8 /paths, against 1.0.0 (running in production)"), "{code} {sentence}");
     assert!(sentence.contains("Its usage is not recorded."), "{sentence}");
+    // A log of another component's interface of the same name tells nothing of this one.
+    let log = |text: &str| Summary::Usage {
+        interface: "http".to_owned(),
+        environment: "production".to_owned(),
+        requests: 3,
+        unmatched: 0,
+        consumers: 2,
+        from: "2026-02-01T00:00:00Z".parse().expect("a moment"),
+        until: "2026-03-01T00:00:00Z".parse().expect("a moment"),
+        source: digest(text),
+    };
+    evidence(&mut memory, &digest("storefront 1.0.0"), "log of another", log("log of another"));
+    assert!(asked(&mut memory).2.contains("Its usage is not recorded."), "{}", asked(&mut memory).2);
+    evidence(&mut memory, &old, "log", log("log"));
+    let (_, code, sentence) = asked(&mut memory);
+    let expected = "Nobody was seen using it from 2026-02-01T00:00:00Z to 2026-03-01T00:00:00Z; unseen is not unused.";
+    assert!(code == "COM-003" && sentence.contains(expected), "{code} {sentence}");
 }

@@ -146,11 +146,11 @@ function Changes({ of }: { of: CompatibilityOf }) {
       columns={[
         { head: 'Severity', cell: (one) => one.severity },
         { head: 'Rule', kind: 'row', cell: (one) => one.rule },
-        { head: 'Place', cell: (one) => `${one.interface}: ${one.place}` },
         { head: 'What it means', kind: 'wide', cell: (one) => one.message },
+        { head: 'Place', kind: 'wide', cell: (one) => `${one.interface}: ${one.place}` },
         { head: 'For', cell: (one) => (one.way === 'back' ? `after a rollback to ${one.versions.join(', ')}` : `clients of ${one.versions.join(', ')}`) },
         { head: 'Seen using it', cell: seen },
-        { head: 'Borne', cell: (one) => (one.borne ? 'yes' : `no (${one.id})`) },
+        { head: 'Name for a waiver', cell: (one) => (one.borne ? `${one.id}, borne` : one.id) },
       ]}
     />
   )

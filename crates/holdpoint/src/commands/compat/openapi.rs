@@ -182,23 +182,31 @@ impl Openapi {
     }
 }
 
+/// What hits one consumer, as rule and place, and when it was last seen.
+#[derive(Default)]
+struct Hits {
+    breaking: BTreeSet<String>,
+    risky: BTreeSet<String>,
+    last: Option<String>,
+}
+
 /// What hits each consumer: rules and places, by what was seen of it at the operations.
 fn hits(findings: &[Finding]) -> Vec<Value> {
-    let mut all: BTreeMap<String, (BTreeSet<String>, BTreeSet<String>, Option<String>)> = BTreeMap::new();
+    let mut all: BTreeMap<String, Hits> = BTreeMap::new();
     for finding in findings {
         for (consumer, _, last) in consumers(&finding.more) {
-            let (breaking, risky, latest) = all.entry(consumer).or_default();
-            *latest = latest.take().max(last);
+            let hits = all.entry(consumer).or_default();
+            hits.last = hits.last.take().max(last);
             let told = format!("{} at {}", finding.rule, finding.place());
             match finding.severity {
-                Severity::Breaking => _ = breaking.insert(told),
-                Severity::Risky => _ = risky.insert(told),
+                Severity::Breaking => _ = hits.breaking.insert(told),
+                Severity::Risky => _ = hits.risky.insert(told),
                 _ => {}
             }
         }
     }
     all.into_iter()
-        .map(|(consumer, (breaking, risky, last))| json!({"consumer": consumer, "breaking": breaking, "risky": risky, "last": last}))
+        .map(|(consumer, hits)| json!({"consumer": consumer, "breaking": hits.breaking, "risky": hits.risky, "last": hits.last}))
         .collect()
 }
 
