@@ -82,9 +82,10 @@ impl Certificate {
         })
     }
 
-    /// The subject for people, such as `CN=sigstore,O=sigstore.dev`.
+    /// The subject for people, such as `CN=sigstore,O=sigstore.dev`; the serial number where it has none.
     pub fn name(&self) -> String {
-        self.parsed.tbs_certificate().subject().to_string()
+        let name = self.parsed.tbs_certificate().subject().to_string();
+        if name.is_empty() { format!("serial {}", hex::encode(&self.serial)) } else { name }
     }
 
     /// The issuer for people.

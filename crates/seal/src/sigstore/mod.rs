@@ -22,6 +22,9 @@ pub mod time;
 mod timestamp;
 mod wire;
 
+#[cfg(test)]
+mod tests;
+
 use crate::digest::Digest;
 use crate::dsse::{Envelope, IN_TOTO};
 use crate::statement::Statement;
