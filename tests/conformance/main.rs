@@ -146,7 +146,9 @@ fn conformance_sigstore() {
         let mut args = words(&["--json", "evidence", "verify", "bundle.sigstore.json", "--artifact", &artifact]);
         if case.join("key.pub").exists() {
             args.extend(words(&["--key", "key.pub"]));
-            args.extend(case.join("trusted_root.json").exists().then(|| words(&["--trusted-root", "trusted_root.json"])).into_iter().flatten());
+            args.extend(
+                case.join("trusted_root.json").exists().then(|| words(&["--trusted-root", "trusted_root.json"])).into_iter().flatten(),
+            );
         } else {
             let said = |name: &str, otherwise: &str| {
                 std::fs::read_to_string(case.join(name)).map_or_else(|_| otherwise.to_owned(), |text| text.trim().to_owned())

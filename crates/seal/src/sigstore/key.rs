@@ -159,3 +159,48 @@ impl ForeignKey {
         other || self.verifies(message, signature)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base64;
+
+    // Made by `openssl genpkey` and `openssl dgst -sign` over "holdpoint\n".
+    const P384: &str = "-----BEGIN PUBLIC KEY-----\nMHYwEAYHKoZIzj0CAQYFK4EEACIDYgAEWgvc1WFCJ/qNTc22J1MLkZPI2t9kHF+d\nJU8PXH4pIWz7CgEfjSpM7mvDFP7Ua1RtIXswmszKJh8AbEOUwzvepe/j9U2Oxpgp\n5ydwpiXhk4aorlriRMu+KnbcClfxgDqD\n-----END PUBLIC KEY-----\n";
+    const P384_SHA384: &str = "MGUCMD07HUc+8iXLUtdYQtsTwntJpnoY0jIairkfl5eyL0ApD16v+0sEur8PNlhQ8o0EcgIxALQIQEmVCu9ROuv/2BmhJIgI+uAcYkG4wEOY5aM/eQx1/rQtEb+bV0NmAJJjrhq/UQ==";
+    const P384_SHA256: &str = "MGQCMAmWDOfhQxXUZ1+P/237yCHmQ40PaSztMan/MBHqmV+6X0bVchgVCKseHOuS/44/twIwT7CM49keUXHXwIbuwF7Rhi8lOdWV7k2QPleLSAdBuZ2t1cTw4sKKFxkwutUcYBi0";
+    const RSA: &str = "-----BEGIN PUBLIC KEY-----\nMIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAtYrqJUhd4OgLt6NLLe1t\nb33+OXMC5PFvCgQT1ODTH1599TFU5DY5ZKCKyHlAZQxf7UMhh4z4kXiaXYsc33b+\nweR5DMB0wEqyshVj6FrT7mUp3TeEw0Mx/y/86R+sx5TE75L7akZWzWQtU4ja2cWL\nyJylEbuenZA6tvzIXTvh/jgLjPnYTyDo8kHGw6ZLL+PMk6OCCx96BkZ5UPxUkdVr\nX65XSjJNXMX1cjLZH8GR32eGmwEGS/0xoQJ+JW5x/pS7j3zX08qvEHg0bmly7Thd\n+keVdeb9ZwOE8Z+eu46Sd2xrPZFDmj4sw7deHu0QLX5kivB5xIBcYap4neEHMWmB\nIQIDAQAB\n-----END PUBLIC KEY-----\n";
+    const RSA_PKCS1: &str = "Du3hG315uQaRmiDszdeZ2DtHnOH5MwB29lo3PMSGbExlwrJyf8PGzcMbLmniDDNEfq1My8wZ4L30/ZDReK87QSiyZn5LyXR8kRwm5kTiNztDk6ulsRTeP/RPqbWBK1Grm9asdPMbgbfQ8aIYNowcY8LInzK9Ser7FrnA+LplRKhrB3IcozwDD49Zy+w1NgRw4e4x2sb/tHbN6m6++BOrvOLD2eUnFMMx4G2q23kYU6avCxlnsscQzku+oretBA+E2V5YDAKrrLbvmanmkeMWhiUO7pe5BgSgwsOoIel29Zf1II+7FTvGiEr0ysqhYIp6BA9L89R4afP5WN1tRNXV7Q==";
+    const RSA_PSS: &str = "K2UE8iDAqN4hWnNRhOc8Fw+GwfthfDcEaePgth4HOEoTj5V6XSNerzdmcocD/cW3N8VRCEyK46VRQt84oPXlHmAq2vLZNBd3w055flEYb+VYBkbhNkEiNi2V4tnte0IAXag/6sTenxq4A633iMt8PYRqo4W40sMfIg2xs8+FXvw+pBimea09zXGLLUU4s9BMqyIpY4H+G2lyeBt0Q88qw2scM4wW8mzmJFX2ekvK1sNwFoekzHBTtfaLelt9WWNClVeZB3Rx/aIZIkHLM3VmGHJ0kkfIwdoFZAiY5TKvqpl8miGsD55STx5l7UgBPknaLIujvyaxVzHRiiiO/DuNnw==";
+    const P521: &str = "-----BEGIN PUBLIC KEY-----\nMIGbMBAGByqGSM49AgEGBSuBBAAjA4GGAAQAWzSEyvoAAZVerMqNBCoh17+5hNEP\ni+gCw7USmQIbHUOmUqTQC38AYWOih5452SPPso/EpLnlAlwxJVsnV1pSGc0ADGu4\nxxgusRvqkKNVIGm8yS0tV6sqm6HZHJn1YdWJQd61Y1AFT3C4or1YkIXPzZSFQl5l\nTqxVC4XWUewL0MFd6es=\n-----END PUBLIC KEY-----\n";
+
+    #[test]
+    fn keys_of_other_kinds() {
+        let message = b"holdpoint\n";
+        for (pem, signature, bare_only) in
+            [(P384, P384_SHA384, false), (P384, P384_SHA256, false), (RSA, RSA_PKCS1, false), (RSA, RSA_PSS, true)]
+        {
+            let key = ForeignKey::from_pem(pem).unwrap();
+            let signature = base64::decode(signature).unwrap();
+            assert!(key.verifies_envelope(message, &signature));
+            assert_eq!(key.verifies(message, &signature), !bare_only);
+            assert!(!key.verifies_envelope(b"holdpoint", &signature) && !key.verifies(b"holdpoint", &signature));
+            assert_eq!(ForeignKey::from_spki_der(key.spki()).unwrap().id(), key.id());
+        }
+        let inner = asn1::one(ForeignKey::from_pem(RSA).unwrap().spki(), asn1::SEQUENCE).unwrap().members().unwrap()[1].value[1..].to_vec();
+        assert_eq!(ForeignKey::from_pkcs1(&inner).unwrap().id(), ForeignKey::from_pem(RSA).unwrap().id());
+        for pem in [P521, "", &P384.replace("PUBLIC", "PRIVATE"), &format!("{P384}{P384}"), &P384.replace("MHY", "MHX")] {
+            assert!(ForeignKey::from_pem(pem).is_err(), "{pem}");
+        }
+    }
+
+    /// A raw r, s is one spelling more, and only bare envelopes may have it.
+    #[test]
+    fn bundles_have_one_spelling_of_a_signature() {
+        let own = crate::keys::SigningKey::p256(&[7; 32]).unwrap();
+        let key = ForeignKey::from_spki_der(&own.public().to_spki_der()).unwrap();
+        let der = p256::ecdsa::Signature::from_der(&own.sign(b"x")).unwrap();
+        assert!(key.verifies(b"x", &own.sign(b"x")) && key.verifies_envelope(b"x", &der.to_bytes()));
+        assert!(!key.verifies(b"x", &der.to_bytes()));
+    }
+}

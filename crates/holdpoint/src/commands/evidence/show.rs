@@ -93,6 +93,7 @@ fn outline(value: &Value, depth: usize, lines: &mut Vec<String>) {
         match value {
             _ if depth == 0 && (name == "unverified" || name == "format") => {}
             Value::Null => {}
+            Value::String(text) if text.is_empty() => {}
             Value::Object(_) | Value::Array(_) => {
                 lines.push(format!("{indent}{name}:"));
                 outline(value, depth + 1, lines);

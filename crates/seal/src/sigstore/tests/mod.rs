@@ -42,7 +42,10 @@ fn what_is_right_verifies() {
     let root = TrustedRoot::parse(case.root.to_string().as_bytes()).unwrap();
     let bundle = Bundle::parse(case.bundle.to_string().as_bytes()).unwrap();
     let verified = verify(&bundle, &identity(), Some(&root), None).unwrap();
-    assert_eq!(verified.logs, [Witness { url: "https://log4.example.com".into(), index: 7, promised_at: Some(pki::SIGNED_AT), proved: true }]);
+    assert_eq!(
+        verified.logs,
+        [Witness { url: "https://log4.example.com".into(), index: 7, promised_at: Some(pki::SIGNED_AT), proved: true }]
+    );
     assert_eq!(verified.ct_log.as_deref(), Some("https://log3.example.com"));
     assert_eq!(verified.statement.unwrap().predicate_type, "test/1");
     assert_eq!(verify(&bundle, &identity(), None, None).unwrap_err().rule, "verification-material");
@@ -52,7 +55,9 @@ fn what_is_right_verifies() {
 fn identities_are_compared_exactly() {
     let case = make(&Spec::default());
     let with = |name: &str, issuer: &str| judge(&case, &Signer::Identity(Identity { name: name.into(), issuer: issuer.into() }), None);
-    for name in [&IDENTITY[..IDENTITY.len() - 1], &format!("{IDENTITY}0"), &IDENTITY.to_uppercase(), "", ".*", "https://example.com/acme/app"] {
+    for name in
+        [&IDENTITY[..IDENTITY.len() - 1], &format!("{IDENTITY}0"), &IDENTITY.to_uppercase(), "", ".*", "https://example.com/acme/app"]
+    {
         assert_eq!(with(name, ISSUER), Some("certificate-identity"), "{name}");
     }
     for issuer in [&ISSUER[..ISSUER.len() - 1], &format!("{ISSUER}/"), "https://token.example.com.evil.example", ""] {
@@ -236,4 +241,49 @@ fn every_byte_counts() {
         *case.bundle.pointer_mut(place).unwrap() = json!(text);
         assert!(judge(&case, &identity(), Some(ARTIFACT)).is_some(), "checkpoint, byte {i}: {text}");
     }
+}
+
+const STAMPING: &str = "1.3.6.1.5.5.7.3.8";
+
+#[test]
+fn timestamps_are_about_this_signature_at_a_time_that_counts() {
+    let with = |by: u8, at: &str, about: Option<&[u8]>, purpose: &str| {
+        let case = make(&Spec::default());
+        let signature = pki::signature(&case);
+        let response = pki::timestamp(about.unwrap_or(&signature), by, at);
+        pki::stamped(case, &response, purpose)
+    };
+    let rule = |case: &Case| judge(case, &identity(), Some(ARTIFACT));
+    // Enough by itself: without the promise it is the one who says when.
+    let mut alone = with(7, "20230101000500Z", None, STAMPING);
+    alone.bundle["verificationMaterial"]["tlogEntries"][0]["inclusionPromise"] = Value::Null;
+    assert_eq!(rule(&alone), None);
+    assert_eq!(rule(&with(7, "20230101000500Z", None, STAMPING)), None);
+    assert_eq!(rule(&with(7, "20230101000500Z", Some(b"another"), STAMPING)), Some("timestamp"));
+    assert_eq!(rule(&with(9, "20230101000500Z", None, STAMPING)), Some("timestamp"));
+    assert_eq!(rule(&with(7, "20230101001001Z", None, STAMPING)), Some("certificate-validity"));
+    assert_eq!(rule(&with(7, "20211231235959Z", None, STAMPING)), Some("timestamp"), "before the authority was trusted");
+    assert_eq!(rule(&with(7, "20230101000500Z", None, "1.3.6.1.5.5.7.3.3")), Some("certificate-usage"));
+    let mut unknown = with(7, "20230101000500Z", None, STAMPING);
+    unknown.root["timestampAuthorities"] = json!([]);
+    assert_eq!(rule(&unknown), Some("timestamp"));
+
+    // A changed byte is refused, or is one that says nothing (versions, the list of digests); never another time.
+    let case = with(7, "20230101000500Z", None, STAMPING);
+    let root = TrustedRoot::parse(case.root.to_string().as_bytes()).unwrap();
+    let signature = pki::signature(&case);
+    let response = pki::timestamp(&signature, 7, "20230101000500Z");
+    let mut without_weight = 0;
+    for i in 0..response.len() {
+        let mut changed = response.clone();
+        changed[i] ^= 1 << (i % 8);
+        match timestamp::check(&changed, &signature, &root.timestamps) {
+            Ok(at) => {
+                assert_eq!(at, pki::SIGNED_AT);
+                without_weight += 1;
+            }
+            Err(refusal) => assert!(!refusal.found.is_empty()),
+        }
+    }
+    assert!(without_weight < 30, "{without_weight} of {} bytes change nothing", response.len());
 }

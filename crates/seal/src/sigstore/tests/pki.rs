@@ -48,10 +48,7 @@ pub fn uri(text: &str) -> Vec<u8> {
 }
 
 fn authority_extensions() -> Vec<Vec<u8>> {
-    vec![
-        extension("2.5.29.19", true, &encode(asn1::SEQUENCE, &[&[1, 1, 0xFF]])),
-        extension("2.5.29.15", true, &[3, 2, 1, 6]),
-    ]
+    vec![extension("2.5.29.19", true, &encode(asn1::SEQUENCE, &[&[1, 1, 0xFF]])), extension("2.5.29.15", true, &[3, 2, 1, 6])]
 }
 
 fn tbs(serial: u8, issuer: &str, subject: &str, valid: [&str; 2], of: &SigningKey, extensions: &[Vec<u8>]) -> Vec<u8> {
@@ -159,7 +156,8 @@ pub fn make(spec: &Spec) -> Case {
     }
     let leaf = signed(&tbs(2, "root", "", spec.valid, &leaf_key, &extensions), &key(spec.authority));
 
-    let (message, payload) = if spec.hashed { (ARTIFACT.to_vec(), None) } else { (pae(spec.payload_type, &spec.statement), Some(&spec.statement)) };
+    let (message, payload) =
+        if spec.hashed { (ARTIFACT.to_vec(), None) } else { (pae(spec.payload_type, &spec.statement), Some(&spec.statement)) };
     let signature = base64::encode(&leaf_key.sign(&message));
     let verifier = base64::encode(pem("CERTIFICATE", spec.logged_certificate.as_ref().unwrap_or(&leaf)).as_bytes());
     let hash = |bytes: &[u8]| json!({"algorithm": "sha256", "value": Digest::of(bytes).hex()});
@@ -226,4 +224,43 @@ fn trusted_root(anchor: &[u8]) -> Value {
         "certificateAuthorities": [{"uri": "https://ca.example.com", "validFor": valid,
             "certChain": {"certificates": [{"rawBytes": base64::encode(anchor)}]}}]
     })
+}
+
+/// A timestamp over `signature` at `YYYYMMDDhhmmssZ`, signed with key `by` in the name of the authority that has key 7.
+pub fn timestamp(signature: &[u8], by: u8, at: &str) -> Vec<u8> {
+    let sha256 = encode(asn1::SEQUENCE, &[&oid("2.16.840.1.101.3.4.2.1")]);
+    let hash = |bytes: &[u8]| encode(asn1::OCTET_STRING, &[Digest::of(bytes).as_bytes()]);
+    let imprint = encode(asn1::SEQUENCE, &[&sha256, &hash(signature)]);
+    let at = encode(asn1::GENERALIZED_TIME, &[at.as_bytes()]);
+    let info = encode(asn1::SEQUENCE, &[&[2, 1, 1], &oid("1.2.3"), &imprint, &[2, 1, 5], &at]);
+    let attribute = |id: &str, value: &[u8]| encode(asn1::SEQUENCE, &[&oid(id), &encode(asn1::SET, &[value])]);
+    let kind = oid("1.2.840.113549.1.9.16.1.4");
+    let attributes = [attribute("1.2.840.113549.1.9.3", &kind), attribute("1.2.840.113549.1.9.4", &hash(&info))].concat();
+    let signature = key(by).sign(&encode(asn1::SET, &[&attributes]));
+    let signer = encode(asn1::SEQUENCE, &[&name("tsa root"), &[2, 1, 4]]);
+    let signature = encode(asn1::OCTET_STRING, &[&signature]);
+    let signer = encode(asn1::SEQUENCE, &[&[2, 1, 1], &signer, &sha256, &encode(0xA0, &[&attributes]), &ecdsa_sha256(), &signature]);
+    let content = encode(asn1::SEQUENCE, &[&kind, &encode(0xA0, &[&encode(asn1::OCTET_STRING, &[&info])])]);
+    let signed = encode(asn1::SEQUENCE, &[&[2, 1, 3], &encode(asn1::SET, &[&sha256]), &content, &encode(asn1::SET, &[&signer])]);
+    let token = encode(asn1::SEQUENCE, &[&oid("1.2.840.113549.1.7.2"), &encode(0xA0, &[&signed])]);
+    encode(asn1::SEQUENCE, &[&encode(asn1::SEQUENCE, &[&[2, 1, 0]]), &token])
+}
+
+/// A case with a timestamp, and with its authority, a certificate for `purpose`, in the trusted root.
+pub fn stamped(mut case: Case, response: &[u8], purpose: &str) -> Case {
+    let valid = ["220101000000Z", "320101000000Z"];
+    let anchor = signed(&tbs(3, "tsa root", "tsa root", valid, &key(6), &authority_extensions()), &key(6));
+    let extensions = [extension("2.5.29.15", true, &[3, 2, 7, 0x80]), usage(purpose)];
+    let leaf = signed(&tbs(4, "tsa root", "tsa", valid, &key(7), &extensions), &key(6));
+    let chain = json!({"certificates": [{"rawBytes": base64::encode(&leaf)}, {"rawBytes": base64::encode(&anchor)}]});
+    let valid = json!({"start": "2022-01-01T00:00:00Z"});
+    case.root["timestampAuthorities"] = json!([{"uri": "https://tsa.example.com", "certChain": chain, "validFor": valid}]);
+    let stamps = json!([{"signedTimestamp": base64::encode(response)}]);
+    case.bundle["verificationMaterial"]["timestampVerificationData"] = json!({"rfc3161Timestamps": stamps});
+    case
+}
+
+/// The signature's bytes of a case's envelope.
+pub fn signature(case: &Case) -> Vec<u8> {
+    base64::decode(case.bundle["dsseEnvelope"]["signatures"][0]["sig"].as_str().unwrap()).unwrap()
 }
