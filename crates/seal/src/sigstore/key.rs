@@ -36,7 +36,7 @@ enum Kind {
     /// The uncompressed point.
     P256(Vec<u8>),
     P384(Vec<u8>),
-    Ed25519(PublicKey),
+    Ed25519(Box<PublicKey>),
     /// PKCS 1 RSAPublicKey.
     Rsa(Vec<u8>),
 }
@@ -72,7 +72,7 @@ impl ForeignKey {
         let kind = match (info.algorithm.oid, curve) {
             (EC, Some(P256)) => Kind::P256(point(65)?),
             (EC, Some(P384)) => Kind::P384(point(97)?),
-            (ED25519, _) => Kind::Ed25519(PublicKey::from_spki_der(&spki).map_err(|_| UnknownKey)?),
+            (ED25519, _) => Kind::Ed25519(Box::new(PublicKey::from_spki_der(&spki).map_err(|_| UnknownKey)?)),
             (RSA, _) => Kind::Rsa(bits.to_vec()),
             _ => return Err(UnknownKey),
         };
