@@ -6,6 +6,7 @@ mod compat_graphql;
 mod compat_json_schema;
 mod compat_openapi;
 mod compat_protobuf;
+mod evidence;
 mod migration;
 mod sbom;
 mod scan;

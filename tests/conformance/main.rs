@@ -121,3 +121,84 @@ fn conformance_protobuf() {
     let args = |case: &Value| words(&["compat", "protobuf", text(case, "base"), text(case, "revision"), "--level", text(case, "level")]);
     agree("protobuf", 2, args, |case, said, code| verdict(case, said, code, "unreadable"));
 }
+
+/// The cases of sigstore/sigstore-conformance (Apache-2.0) as that repository lays them out: DIR/sigstore/bundle-verify is its
+/// `test/assets/bundle-verify`, DIR/sigstore/trusted_root.json the public instance's trusted root.
+#[test]
+#[ignore = "make conformance"]
+fn conformance_sigstore() {
+    let Some(folder) = std::env::var_os("HOLDPOINT_CORPORA").map(|folder| PathBuf::from(folder).join("sigstore")) else {
+        eprintln!("skipped, without HOLDPOINT_CORPORA: sigstore");
+        return;
+    };
+    let cases = folder.join("bundle-verify");
+    let Ok(entries) = std::fs::read_dir(&cases) else {
+        eprintln!("skipped, without {}", cases.display());
+        return;
+    };
+    let mut names: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).filter(|path| path.is_dir()).collect();
+    names.sort();
+    assert!(names.len() >= 50, "only {} cases", names.len());
+    let or = |path: PathBuf, other: PathBuf| if path.exists() { path } else { other }.display().to_string();
+    let mut odd = Vec::new();
+    for case in &names {
+        let artifact = or(case.join("artifact"), cases.join("a.txt"));
+        let mut args = words(&["--json", "evidence", "verify", "bundle.sigstore.json", "--artifact", &artifact]);
+        if case.join("key.pub").exists() {
+            args.extend(words(&["--key", "key.pub"]));
+            args.extend(
+                case.join("trusted_root.json").exists().then(|| words(&["--trusted-root", "trusted_root.json"])).into_iter().flatten(),
+            );
+        } else {
+            let said = |name: &str, otherwise: &str| {
+                std::fs::read_to_string(case.join(name)).map_or_else(|_| otherwise.to_owned(), |text| text.trim().to_owned())
+            };
+            let beacon = "https://github.com/sigstore-conformance/extremely-dangerous-public-oidc-beacon/.github/workflows/extremely-dangerous-oidc-beacon.yml@refs/heads/main";
+            let identity = said("identity", beacon);
+            let issuer = said("issuer", "https://token.actions.githubusercontent.com");
+            let root = or(case.join("trusted_root.json"), folder.join("trusted_root.json"));
+            args.extend(words(&["--certificate-identity", &identity, "--certificate-oidc-issuer", &issuer, "--trusted-root", &root]));
+        }
+        let ran = CommandLine::new(case).run(args);
+        let name = case.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if if name.ends_with("_fail") { !matches!(ran.code, 1 | 2) } else { ran.code != 0 } {
+            odd.push(format!("{name}: ended with {}: {}", ran.code, ran.stdout));
+        }
+    }
+    println!("sigstore: {} of {} agree", names.len() - odd.len(), names.len());
+    assert!(odd.is_empty(), "{} differ:\n{}", odd.len(), odd.join("\n"));
+}
+
+/// Signed by securesystemslib and verified here, and the reverse; the statement is made and read by in-toto's own library.
+/// HOLDPOINT_PYTHON is an interpreter that has `securesystemslib`, `cryptography` and `in-toto-attestation`.
+#[test]
+#[ignore = "make conformance"]
+fn conformance_signatures_of_other_tools() {
+    let python = std::env::var_os("HOLDPOINT_PYTHON").unwrap_or_else(|| "python3".into());
+    let folder = tempfile::tempdir().expect("a folder");
+    let script = folder.path().join("tool.py");
+    std::fs::write(&script, include_str!("other_tools.py")).expect("a file");
+    let python = |args: &[&str]| std::process::Command::new(&python).arg(&script).args(args).current_dir(folder.path()).output();
+    match python(&["modules"]) {
+        Ok(ran) if ran.status.success() => {}
+        _ => {
+            eprintln!("skipped, without HOLDPOINT_PYTHON that has securesystemslib, cryptography and in-toto-attestation");
+            return;
+        }
+    }
+    let python = |args: &[&str]| {
+        let ran = python(args).expect("python runs");
+        assert!(ran.status.success(), "{args:?}: {}", String::from_utf8_lossy(&ran.stderr));
+    };
+    let command = CommandLine::new(folder.path());
+    std::fs::write(folder.path().join("artifact"), "the artifact\n").expect("a file");
+    for kind in ["ed25519", "ecdsa", "rsa"] {
+        python(&["sign", kind]);
+        let verify = ["evidence", "verify", "theirs.json", "--key", "key.pub", "--artifact", "artifact"];
+        command.run(verify).code(0);
+        if kind != "rsa" {
+            command.run(["evidence", "sign", "statement.json", "--key", "key.pem", "--output", "ours.json"]).code(0);
+            python(&["verify"]);
+        }
+    }
+}

@@ -236,7 +236,7 @@ mod tests {
         blobs(&engine, Duration::ZERO, Duration::ZERO).await.unwrap();
         assert_eq!(facts(&store).await, [first.to_vec(), vec![late.to_string()]]);
         assert!(store.setting(PLAN).await.unwrap().is_none());
-        let state = store.doc("default", &DocKey::from_stream("sweeps/blobs").unwrap()).await.unwrap().unwrap().state;
+        let state = store.doc("default", &DocKey::from_stream("sweeps/blobs").unwrap()).await.unwrap().unwrap().state.value().unwrap();
         assert_eq!((state["blobs"].as_u64(), state["bytes"].as_u64()), (Some(3), Some(10)));
     }
 

@@ -81,7 +81,7 @@ enum Command {
     /// Times in which nothing goes forward.
     #[command(subcommand)]
     Freeze(commands::freeze::Freeze),
-    /// Evidence: add, look at, verify.
+    /// Evidence: add, sign, look at, verify.
     #[command(subcommand)]
     Evidence(commands::evidence::Evidence),
     /// Known weaknesses that the server judges by.

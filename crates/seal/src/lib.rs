@@ -1,5 +1,5 @@
 //! What Holdpoint proves and how anyone can check it: digests, canonical JSON, signed statements, keys, the Merkle
-//! log and its checkpoints, the dossier of a release and its offline verification.
+//! log and its checkpoints, the dossier of a release and its offline verification; and what others proved with Sigstore.
 //!
 //! This crate is for *judging bytes*. It deliberately has no clock, no randomness, no files and no network: callers
 //! hand in bytes, the time and 32 random bytes where a key or a salt is made. That is what lets the same code run in
@@ -27,6 +27,7 @@ pub mod merkle;
 pub mod note;
 pub mod proof;
 pub mod report;
+pub mod sigstore;
 pub mod statement;
 pub mod trust;
 

@@ -16,6 +16,9 @@ use crate::json::{self, JsonError};
 /// `_type` of a Statement v1.
 pub const STATEMENT_V1: &str = "https://in-toto.io/Statement/v1";
 
+/// `_type` of a Statement v0.1, which cosign and npm still write.
+pub const STATEMENT_V0_1: &str = "https://in-toto.io/Statement/v0.1";
+
 /// `predicateType` of SLSA provenance v1.
 pub const SLSA_PROVENANCE_V1: &str = "https://slsa.dev/provenance/v1";
 
@@ -72,7 +75,7 @@ impl ResourceDescriptor {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Statement {
-    /// Always [`STATEMENT_V1`].
+    /// [`STATEMENT_V1`]; [`STATEMENT_V0_1`] only through [`Statement::parse_any_version`].
     #[serde(rename = "_type")]
     pub statement_type: String,
     /// What is spoken about; at least one, no two alike, each with a SHA-256.
@@ -135,8 +138,23 @@ impl Statement {
         Ok(statement)
     }
 
+    /// Reads a statement of version 1 or 0.1, whose members are the same. For looking at what others signed; evidence that
+    /// Holdpoint receives is version 1 ([`Statement::parse`]).
+    ///
+    /// # Errors
+    /// [`StatementError`].
+    pub fn parse_any_version(bytes: &[u8]) -> Result<Statement, StatementError> {
+        let statement: Statement = json::read(bytes, STATEMENT_BYTES_MAX).map_err(StatementError::Json)?;
+        statement.check_members(&[STATEMENT_V1, STATEMENT_V0_1])?;
+        Ok(statement)
+    }
+
     fn check(&self) -> Result<(), StatementError> {
-        if self.statement_type != STATEMENT_V1 {
+        self.check_members(&[STATEMENT_V1])
+    }
+
+    fn check_members(&self, types: &[&str]) -> Result<(), StatementError> {
+        if !types.contains(&self.statement_type.as_str()) {
             return Err(StatementError::Type(self.statement_type.clone()));
         }
         if self.predicate_type.is_empty() {

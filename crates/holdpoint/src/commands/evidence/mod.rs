@@ -1,15 +1,17 @@
-//! Evidence: add, look at, verify.
+//! Evidence: add, sign, look at, verify. Signing, looking into a file and verifying need no server.
+
+mod show;
+mod sign;
+mod verify;
 
 use super::Ended;
 use crate::client::{Connection, enc};
 use crate::out::{BadInput, Code, Out, read};
 use clap::{Subcommand, ValueEnum};
-use holdpoint_seal::digest::Digest;
 use holdpoint_seal::dsse::Envelope;
-use holdpoint_seal::keys::PublicKey;
-use holdpoint_seal::statement::Statement;
-use serde_json::json;
-use std::path::PathBuf;
+use holdpoint_seal::json;
+use holdpoint_seal::sigstore::bundle::{self, Bundle};
+use std::path::{Path, PathBuf};
 
 #[derive(Clone, Copy, ValueEnum)]
 pub enum Kind {
@@ -48,21 +50,30 @@ pub enum Evidence {
         environment: Option<String>,
         file: PathBuf,
     },
-    /// Evidence about a digest.
+    /// What an envelope or bundle says, without verifying it; or, with --subject, what a server has about a digest.
+    #[command(after_help = "Examples:
+  holdpoint evidence show artifact.sigstore.json
+  holdpoint evidence show --subject sha256:…")]
     Show {
+        /// A DSSE envelope or a Sigstore bundle.
+        #[arg(required_unless_present = "subject", conflicts_with = "subject")]
+        file: Option<PathBuf>,
+        /// Ask the server about this digest.
         #[arg(long)]
-        subject: String,
+        subject: Option<String>,
     },
-    /// Verifies a DSSE envelope offline with a public key.
-    Verify {
-        file: PathBuf,
-        /// Public key, PEM.
-        #[arg(long)]
-        key: PathBuf,
-        /// File that must be among the statement's subjects.
-        #[arg(long)]
-        artifact: Option<PathBuf>,
-    },
+    /// Signs an in-toto statement: a DSSE envelope, or a Sigstore bundle around one.
+    #[command(after_help = "Examples:
+  holdpoint evidence sign statement.json --key ci.pem --output statement.dsse.json
+  holdpoint evidence sign statement.json --key ci.pem --format bundle --output statement.sigstore.json")]
+    Sign(sign::Sign),
+    /// verified or refused: a DSSE envelope or Sigstore bundle, by a key or by a certificate's identity.
+    #[command(after_help = "Examples:
+  holdpoint evidence verify statement.dsse.json --key ci.pub --artifact app.tar.gz
+  holdpoint evidence verify app.sigstore.json --artifact app.tar.gz --trusted-root trusted_root.json \\
+    --certificate-identity https://github.com/acme/app/.github/workflows/release.yml@refs/tags/v1.0.0 \\
+    --certificate-oidc-issuer https://token.actions.githubusercontent.com")]
+    Verify(verify::Verify),
 }
 
 impl Evidence {
@@ -116,7 +127,9 @@ impl Evidence {
                 });
                 Ok(Code::Done)
             }
-            Evidence::Show { subject } => {
+            Evidence::Show { file: Some(file), .. } => show::show(out, &file),
+            Evidence::Show { file: None, subject } => {
+                let subject = subject.unwrap_or_default();
                 let all = connection.client()?.get(&format!("/v1/evidence?subject={}", enc(&subject)))?;
                 out.result(&all, || {
                     let rows = all["evidence"].as_array().into_iter().flatten();
@@ -135,13 +148,14 @@ impl Evidence {
                 });
                 Ok(Code::Done)
             }
-            Evidence::Verify { file, key, artifact } => verify(out, &file, &key, artifact.as_deref()),
+            Evidence::Sign(args) => args.run(out),
+            Evidence::Verify(args) => args.run(out),
         }
     }
 }
 
 /// The language of a description, by its file's ending and, for YAML and JSON, by what stands at its top.
-fn language(file: &std::path::Path, bytes: &[u8]) -> Result<&'static str, BadInput> {
+fn language(file: &Path, bytes: &[u8]) -> Result<&'static str, BadInput> {
     let top = |key: &str| {
         let text = String::from_utf8_lossy(bytes);
         text.lines().any(|line| line.trim_start().trim_start_matches(['{', '"', ' ']).starts_with(key))
@@ -161,32 +175,31 @@ fn language(file: &std::path::Path, bytes: &[u8]) -> Result<&'static str, BadInp
     }
 }
 
-fn verify(out: &Out, file: &std::path::Path, key: &std::path::Path, artifact: Option<&std::path::Path>) -> Ended {
-    let key = PublicKey::from_pem(&String::from_utf8_lossy(&read(key)?)).map_err(|why| BadInput(format!("{}: {why}", key.display())))?;
-    let envelope = Envelope::parse(&read(file)?).map_err(|why| BadInput(format!("{}: {why}", file.display())))?;
-    let artifact = artifact.map(read).transpose()?.map(|bytes| Digest::of(&bytes));
-    let refused = |why: String| {
-        out.result(&json!({"verdict": "refused", "why": why}), || format!("✗ refused: {why}"));
-        Ok(Code::Blocked)
-    };
-    if !envelope.signed_by(&key) {
-        return refused("no signature of this key over this payload".to_owned());
+/// A file that holds an envelope or a bundle.
+enum Signed {
+    Envelope(Envelope),
+    Bundle(Box<Bundle>),
+}
+
+impl Signed {
+    fn read(file: &Path) -> anyhow::Result<Signed> {
+        let bad = |why: &dyn std::fmt::Display| BadInput(format!("{}: {why}", file.display()));
+        let bytes = read(file)?;
+        let value = json::parse(&bytes, bundle::BUNDLE_BYTES_MAX).map_err(|why| bad(&why))?;
+        if bundle::is_bundle(&value) {
+            return Ok(Signed::Bundle(Box::new(Bundle::from_value(value).map_err(|why| bad(&why))?)));
+        }
+        let envelope = Envelope::parse(&bytes).map_err(|why| match std::error::Error::source(&why) {
+            Some(source) => bad(&format!("neither a Sigstore bundle (no mediaType) nor a DSSE envelope: {source}")),
+            None => bad(&why),
+        })?;
+        Ok(Signed::Envelope(envelope))
     }
-    if envelope.expect_type(holdpoint_seal::dsse::IN_TOTO).is_err() {
-        return refused(format!("payload type {:?} is not in-toto", envelope.payload_type));
+
+    fn format(&self) -> String {
+        match self {
+            Signed::Envelope(_) => "DSSE envelope".to_owned(),
+            Signed::Bundle(bundle) => format!("Sigstore bundle {}", bundle.version.name()),
+        }
     }
-    let statement = match Statement::parse(&envelope.payload) {
-        Ok(statement) => statement,
-        Err(why) => return refused(why.to_string()),
-    };
-    if let Some(digest) = artifact
-        && statement.subject_with(&digest).is_none()
-    {
-        return refused(format!("it is not about {digest}"));
-    }
-    let subjects: Vec<String> = statement.subject.iter().filter_map(|subject| subject.sha256()).map(|digest| digest.to_string()).collect();
-    out.result(&json!({"verdict": "verified", "predicate_type": statement.predicate_type, "subjects": subjects}), || {
-        format!("✓ verified: {} about {}", statement.predicate_type, subjects.join(", "))
-    });
-    Ok(Code::Done)
 }
