@@ -54,9 +54,7 @@ mod tests {
         assert!(fact(&gone[..100]).write().2.to_string().len() < 16 << 10);
         let now = jiff::Timestamp::from_second(0).expect("an instant");
         let first = project(Kind::Sweeps, None, &[&many, &fact(&gone[..1])], now).expect("folds");
-        assert_eq!(
-            (first.state["rounds"].as_u64(), first.state["blobs"].as_u64(), first.state["bytes"].as_u64()),
-            (Some(2), Some(251), Some(2510))
-        );
+        let state = first.state.value().unwrap();
+        assert_eq!((state["rounds"].as_u64(), state["blobs"].as_u64(), state["bytes"].as_u64()), (Some(2), Some(251), Some(2510)));
     }
 }
