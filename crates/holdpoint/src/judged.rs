@@ -2,6 +2,7 @@
 
 use crate::commands::Ended;
 use crate::out::{BadInput, Code, Out, read};
+use holdpoint_inspect::compat::interface::consumers;
 use holdpoint_inspect::finding::Finding;
 use holdpoint_inspect::report;
 use holdpoint_seal::digest::Digest;
@@ -46,6 +47,19 @@ pub struct Judgement {
     pub more: Map<String, Value>,
 }
 
+/// Who was seen to use what a finding is about, the busiest first.
+fn used_by(finding: &Finding) -> Option<String> {
+    const NAMED_MAX: usize = 5;
+    let all = consumers(&finding.more);
+    let named: Vec<String> = all
+        .iter()
+        .take(NAMED_MAX)
+        .map(|(name, requests, _)| if *requests == 0 { name.clone() } else { format!("{name} ({requests} requests)") })
+        .collect();
+    let rest = if all.len() > NAMED_MAX { format!(" and {} more", all.len() - NAMED_MAX) } else { String::new() };
+    (!named.is_empty()).then(|| format!("{}{rest}", named.join(", ")))
+}
+
 impl Judgement {
     fn value(&self) -> Value {
         let mut value = json!({"verdict": self.verdict, "findings": self.findings});
@@ -60,6 +74,7 @@ impl Judgement {
             lines.push(format!("{} {}  {}", finding.severity, finding.rule, finding.place()));
             lines.push(format!("    {}", finding.message));
             lines.extend(finding.fix.as_ref().map(|fix| format!("    fix: {fix}")));
+            lines.extend(used_by(finding).map(|who| format!("    used by: {who}")));
         }
         let sign = if self.blocks { "✗" } else { "✓" };
         let count = match self.findings.len() {

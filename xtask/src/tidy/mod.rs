@@ -48,6 +48,7 @@ const RULES: &[&Rule] = &[
     &rooms::ROW_PAGES,
     &texts::LENGTH,
     &texts::NAMES,
+    &texts::PLACEHOLDERS,
     &texts::PANICS,
     &texts::UNFINISHED,
     &texts::SQL,

@@ -29,6 +29,28 @@ pub const LENGTH: Rule = Rule {
     },
 };
 
+/// What a document says it will say: `@@NAME@@`, spelled so that this file has none.
+fn placeholder(line: &str) -> bool {
+    let mark = "@".repeat(2);
+    line.split(&mark).skip(1).step_by(2).any(|name| !name.is_empty() && name.bytes().all(|b| b.is_ascii_uppercase() || b == b'_'))
+}
+
+pub const PLACEHOLDERS: Rule = Rule {
+    name: "placeholders",
+    why: "a page with a gap where its example should be was not read by whoever wrote it",
+    check: |tree| {
+        let mut findings = Vec::new();
+        for (path, text) in tree.under("", &[".md"]) {
+            for (number, line) in text.lines().enumerate().filter(|(_, line)| placeholder(line)) {
+                findings.push(whole(path, format!("line {}: {line}", number + 1)));
+            }
+        }
+        findings
+    },
+    good: || vec![file("docs/a.md", "`@example.com`, an @@ -1,2 +1,2 @@ of a diff\n")],
+    bad: || vec![vec![("docs/planted.md", format!("```\n{0}OUT{0}\n```\n", "@".repeat(2)))]],
+};
+
 /// Spelled so that this file does not name what it forbids.
 const EMPTY_NAMES: [&str; 9] = ["util", "utils", "common", "helper", "helpers", "manager", "managers", "misc", "shared"];
 

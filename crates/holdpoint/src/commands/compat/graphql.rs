@@ -39,7 +39,9 @@ impl Graphql {
             let files = self.usage.iter().map(|path| Ok((path.display().to_string(), read(path)?))).collect::<anyhow::Result<Files>>()?;
             let usage = Usage::read(&base, &given(&files)).map_err(|why| BadInput(why.to_string()))?;
             usage.annotate(&mut findings);
-            out.say(format!("{} operations were looked at; unseen is not unused", usage.operations));
+            let count =
+                if usage.operations == 1 { "one operation was".to_owned() } else { format!("{} operations were", usage.operations) };
+            out.say(format!("{count} looked at; unseen is not unused"));
             more.insert("observation".to_owned(), usage.observation());
         }
         let verdict = compat::verdict(&findings);
