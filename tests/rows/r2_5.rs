@@ -202,7 +202,7 @@ fn refuses_what_is_missing_or_cannot_be_read() {
         send(&path(&format!("kind=interface&format={format}")), bad).refused("EVD-004");
     }
     let good = openapi("1.0.0", false, &[]);
-    send(&format!("/v1/evidence?kind=interface&interface=http&format=openapi"), &good).refused("HTTP-011");
+    send("/v1/evidence?kind=interface&interface=http&format=openapi", &good).refused("HTTP-011");
     send(&format!("/v1/evidence?kind=interface&format=openapi&subject={}", first.digest), &good).refused("HTTP-011");
     send(&format!("/v1/evidence?kind=interface&interface=a%2Fb&format=openapi&subject={}", first.digest), &good).refused("HTTP-011");
     send(&path("kind=interface"), &good).refused("HTTP-011");
