@@ -171,7 +171,7 @@ fn page_shows_changes_and_consumers() {
     {
         page.sees(text);
     }
-    page.is_sound();
+    page.portrait("compatibility");
 }
 
 #[test]

@@ -141,14 +141,34 @@ pub(crate) async fn run(engine: Engine) {
     }
 }
 
-/// One round over the open releases.
+/// One round over the open releases of services whose pipelines have the gate: where none has it, one read.
 async fn once(engine: &Engine) -> Result<(), EvidenceError> {
+    let (store, project) = (engine.store(), engine.project());
+    let asks = |pipeline: &Pipeline| pipeline.spec.stages.iter().any(|stage| stage.gates.compatibility.is_some());
+    let pipelines: BTreeMap<String, Pipeline> = store
+        .all::<Pipeline>(project)
+        .await?
+        .into_iter()
+        .filter(asks)
+        .map(|pipeline| (pipeline.spec.name.clone(), pipeline))
+        .collect();
+    if pipelines.is_empty() {
+        return Ok(());
+    }
+    let services: BTreeMap<String, &Pipeline> = store
+        .all::<Service>(project)
+        .await?
+        .into_iter()
+        .filter_map(|service| Some((service.spec.name, pipelines.get(&service.spec.pipeline)?)))
+        .collect();
     let mut cursor = None;
     loop {
         let filter = Filter { live: Some(true), cursor, limit: 500, ..Filter::default() };
-        let (releases, next) = engine.store().list::<Release>(engine.project(), &filter).await?;
+        let (releases, next) = store.list::<Release>(project, &filter).await?;
         for release in releases {
-            consider(engine, &release).await?;
+            if let Some(pipeline) = services.get(&release.manifest().service) {
+                consider(engine, &release, pipeline).await?;
+            }
         }
         cursor = next;
         if cursor.is_none() {
@@ -157,9 +177,7 @@ async fn once(engine: &Engine) -> Result<(), EvidenceError> {
     }
 }
 
-async fn consider(engine: &Engine, release: &Release) -> Result<(), EvidenceError> {
-    let Some(service) = engine.store().get::<Service>(engine.project(), &release.manifest().service).await? else { return Ok(()) };
-    let Some(pipeline) = engine.store().get::<Pipeline>(engine.project(), &service.spec.pipeline).await? else { return Ok(()) };
+async fn consider(engine: &Engine, release: &Release, pipeline: &Pipeline) -> Result<(), EvidenceError> {
     for stage in pipeline.spec.stages.iter().filter(|stage| stage.gates.compatibility.is_some()) {
         let asked = engine.ask(|view, now| {
             gates::question(view, release.id.as_str(), &stage.environment, None, now).map(|asked| interfaces::unjudged(&asked))

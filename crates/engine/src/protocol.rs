@@ -452,7 +452,7 @@ impl Sight {
 pub(crate) struct Leased(Mutex<HashMap<String, Holding>>);
 
 /// More leases than this are not remembered.
-const LEASED_MAX: usize = 10_000;
+const LEASED_MAX: usize = 1000;
 
 impl Leased {
     fn all(&self) -> MutexGuard<'_, HashMap<String, Holding>> {

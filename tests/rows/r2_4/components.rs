@@ -141,7 +141,7 @@ fn page_shows_components_weaknesses_and_waivers() {
     for text in ["CycloneDX 1.6", "GHSA-left", "left-pad 1.2.0", "1.3.0", "by grace", "padded by <b>hand</b>"] {
         page.sees(text);
     }
-    page.is_sound();
+    page.portrait("weaknesses");
 }
 
 #[test]

@@ -29,7 +29,7 @@ export function Findings() {
         {scrub.verdict === 'sound' ? 'Nothing was found that is not as it was stored. ' : ''}
         {ledger.round_at ? (
           <>
-            The whole ledger was last gone through <When at={ledger.round_at} />
+            The whole ledger was last gone through on <When at={ledger.round_at} />
           </>
         ) : (
           `The first round through the ledger is under way: ${plural(ledger.facts, 'entry', 'entries')} so far`
@@ -37,7 +37,7 @@ export function Findings() {
         {', '}
         {blobs.round_at ? (
           <>
-            all stored files <When at={blobs.round_at} />.
+            all stored files on <When at={blobs.round_at} />.
           </>
         ) : (
           `and of the stored files ${plural(blobs.read, 'one', 'ones')} so far.`
