@@ -100,6 +100,7 @@ fn kill_points_one_by_one() {
         }
     }
     if wanted.is_empty() {
+        stories.push((Base::Sqlite, Dies::Worker, vec![Point::new("run.overdue", "after")]));
         let one = |dies, name: &str, when| (Base::Sqlite, dies, vec![Point::new(name, when)]);
         stories.extend(STEPS.iter().flat_map(|name| points(name)).map(|point| (Base::Sqlite, Dies::Both, vec![point])));
         stories.push(one(Dies::Worker, "act.start", "before"));

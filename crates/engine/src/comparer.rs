@@ -145,13 +145,8 @@ pub(crate) async fn run(engine: Engine) {
 async fn once(engine: &Engine) -> Result<(), EvidenceError> {
     let (store, project) = (engine.store(), engine.project());
     let asks = |pipeline: &Pipeline| pipeline.spec.stages.iter().any(|stage| stage.gates.compatibility.is_some());
-    let pipelines: BTreeMap<String, Pipeline> = store
-        .all::<Pipeline>(project)
-        .await?
-        .into_iter()
-        .filter(asks)
-        .map(|pipeline| (pipeline.spec.name.clone(), pipeline))
-        .collect();
+    let pipelines: BTreeMap<String, Pipeline> =
+        store.all::<Pipeline>(project).await?.into_iter().filter(asks).map(|pipeline| (pipeline.spec.name.clone(), pipeline)).collect();
     if pipelines.is_empty() {
         return Ok(());
     }

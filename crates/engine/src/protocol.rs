@@ -101,7 +101,9 @@ impl Engine {
         let Granted { seen, step, attempt, token, mode } = granted;
         let run = Arc::clone(&seen.run);
         let Some(step) = run.step(&step) else { return Ok(None) };
-        let spec = match self.spec_of(&seen, step, worker).await? {
+        // An attempt that is taken up again is asked for what it was asked for at first: its worker compares both.
+        let at = step.attempts.iter().find(|one| one.id == attempt).map_or(seen.at, |first| first.leased_at);
+        let spec = match self.spec_of(&seen, step, worker, at).await? {
             Ok(spec) => spec,
             Err(why) => {
                 // What cannot be put together cannot run: the step fails, and the run turns back.
@@ -169,6 +171,7 @@ impl Engine {
         seen: &Seen,
         step: &holdpoint_domain::nouns::Step,
         worker: &str,
+        at: Timestamp,
     ) -> holdpoint_store::Result<Result<Spec, String>> {
         let run = &*seen.run;
         let Some(service) = &seen.service else { return Ok(Err(format!("service {} is not declared any more", run.service))) };
@@ -179,7 +182,7 @@ impl Engine {
         let none = BTreeMap::new();
         let config = release.as_ref().and_then(|id| seen.configs.get(id)).unwrap_or(&none);
         let started = self.started(run, step).await?;
-        let known = Known { run, service, environment: seen.environment.as_ref(), config, at: seen.at, started: &started, worker };
+        let known = Known { run, service, environment: seen.environment.as_ref(), config, at, started: &started, worker };
         Ok(resolve::spec(&known, step))
     }
 

@@ -16,7 +16,7 @@ pub struct Known<'a> {
     pub environment: Option<&'a Environment>,
     /// The manifest's configuration, of the side the step acts on.
     pub config: &'a BTreeMap<String, String>,
-    /// When the lease was granted: the generation of a traffic change.
+    /// When the attempt was first leased: the generation of a traffic change.
     pub at: Timestamp,
     /// Instances as the steps that started them told, of every run that started one of those concerned.
     pub started: &'a [Started],
