@@ -128,11 +128,11 @@ fn ab01_the_author_approves_on_the_page() {
     page.reload();
     page.sees("Tried to approve, 1 time");
     page.sees("GOV-003: self-approval");
-    page.is_sound();
+    page.portrait("refused-votes");
     world.sealed(&format!("release/{}", release.id), "ApprovalRefused");
     page.goto("/audit?type=ApprovalRefused");
     page.sees("ApprovalRefused: tried to approve for production: GOV-003: self-approval");
-    page.is_sound();
+    page.portrait("refused-votes-audit");
     nothing_came_of_it(&world, &release);
 }
 

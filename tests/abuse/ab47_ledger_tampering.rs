@@ -280,5 +280,5 @@ fn ab47_a_damaged_blob_is_told_on_the_audit_page() {
     page.goto("/audit");
     page.sees("2 stored files are not what their names say.");
     page.sees(&format!("blob {gone}: its file is not there"));
-    page.is_sound();
+    page.portrait("damaged-files");
 }

@@ -172,6 +172,35 @@ fn page_shows_changes_and_consumers() {
         page.sees(text);
     }
     page.portrait("compatibility");
+    // By keyboard: from the release to what breaks, and on to the description itself.
+    page.goto(&format!("/releases/{}", second.id));
+    page.sees("Manifest");
+    page.tab_to("Compatibility", 80);
+    page.press("Enter");
+    page.sees("request-parameter-became-required");
+    page.tab_to("Download the description of app/http", 40);
+}
+
+/// What one release lost holds up that release and no other.
+#[test]
+fn refuses_to_pass_by_a_lost_description_and_goes_on_with_others() {
+    let world = described();
+    let first = world.bare_release(&Program::new("1.0.0"));
+    describe(&world, &first, &openapi("1.0.0", false, &[]));
+    let (lost, kept) = (world.bare_release(&Program::new("1.5.0")), world.bare_release(&Program::new("1.6.0")));
+    let text = openapi("1.5.0", false, &["/lost"]);
+    describe(&world, &lost, &text);
+    let digest = world.upload(text.as_bytes());
+    let hex = digest.trim_start_matches("sha256:");
+    std::fs::remove_file(world.server.data().join("blobs/sha256").join(&hex[..2]).join(&hex[2..])).expect("it was there");
+    becomes(&world, &first, "open");
+    world.deployed("grace", &first, "production");
+    describe(&world, &kept, &openapi("1.6.0", false, &["/kept"]));
+    becomes(&world, &kept, "open");
+    let (state, code, _) = gate(&world, &lost);
+    assert_eq!((state.as_str(), code.as_str()), ("waiting", "COM-004"));
+    let refusal = world.gate(&lost, "production", "compatibility");
+    assert_eq!(refusal["atoms"][0]["facts"]["version"], "1.0.0", "{refusal:#}");
 }
 
 #[test]

@@ -95,33 +95,19 @@ fn page_completes_an_approval_by_keyboard() {
     page.viewport(320, 700);
     page.is_sound();
     page.viewport(1440, 900);
-    tab_to(&page, "Approvals 0", 80);
+    page.tab_to("Approvals 0", 80);
     page.press("Enter");
     page.sees("Your word on production");
     page.press("a");
     page.sees("Approve web 1.0.0 for production");
     page.sees(&release.manifest);
     page.is_sound();
-    tab_to(&page, "Approve exactly this", 40);
+    page.tab_to("Approve exactly this", 40);
     page.press("Enter");
     page.sees("You have approved this for production.");
     page.sees("Approved, valid");
     let vote = world.view(&release)["approvals"][0].clone();
     assert_eq!((vote["handle"].as_str(), vote["valid"].as_bool()), (Some("grace"), Some(true)));
-}
-
-/// Presses Tab until this has the focus.
-fn tab_to(page: &holdpoint_testkit::Page, name: &str, limit: usize) {
-    let mut passed = Vec::new();
-    for _ in 0..limit {
-        let focused = page.focused();
-        if focused == name {
-            return;
-        }
-        passed.push(focused);
-        page.press("Tab");
-    }
-    panic!("{name:?} is not reached by Tab, but {passed:?}");
 }
 
 /// Who may not is told so on the page, before and after trying.

@@ -47,22 +47,15 @@ pub(crate) async fn run(engine: Engine) {
     let mut woken = engine.store().woken();
     let mut memory = Memory::default();
     loop {
-        match engine.store().lead("advisor", engine.holder(), TTL).await {
-            Ok(Some(_)) => {
-                if let Err(why) = once(&engine, &mut memory).await {
-                    tracing::warn!(%why, "judging lists of components failed; it is tried again");
-                    memory = Memory::default();
-                    engine.pause(Duration::from_secs(1)).await;
-                }
-            }
-            Ok(None) => {}
-            Err(why) => tracing::warn!(%why, "no leadership"),
+        if engine.leads("advisor", TTL).await
+            && let Err(why) = once(&engine, &mut memory).await
+        {
+            tracing::warn!(%why, "judging lists of components failed; it is tried again");
+            memory = Memory::default();
+            engine.pause(Duration::from_secs(1)).await;
         }
-        engine.pause(Duration::from_millis(50)).await;
-        tokio::select! {
-            () = engine.stopped() => return,
-            _ = woken.changed() => {}
-            () = engine.pause(EVERY) => {}
+        if !engine.after_commits("advisor", &mut woken, EVERY).await {
+            return;
         }
     }
 }

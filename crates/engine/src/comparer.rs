@@ -122,27 +122,21 @@ fn read(format: &str, name: &str, bytes: &[u8]) -> Result<Description, String> {
 pub(crate) async fn run(engine: Engine) {
     let mut woken = engine.store().woken();
     loop {
-        match engine.store().lead("comparer", engine.holder(), TTL).await {
-            Ok(Some(_)) => {
-                if let Err(why) = once(&engine).await {
-                    tracing::warn!(%why, "comparing interfaces failed; it is tried again");
-                    engine.pause(Duration::from_secs(1)).await;
-                }
-            }
-            Ok(None) => {}
-            Err(why) => tracing::warn!(%why, "no leadership"),
+        if engine.leads("comparer", TTL).await
+            && let Err(why) = once(&engine).await
+        {
+            tracing::warn!(%why, "comparing interfaces failed; it is tried again");
+            engine.pause(Duration::from_secs(1)).await;
         }
-        engine.pause(Duration::from_millis(50)).await;
-        tokio::select! {
-            () = engine.stopped() => return engine.resign("comparer").await,
-            _ = woken.changed() => {}
-            () = engine.pause(EVERY) => {}
+        if !engine.after_commits("comparer", &mut woken, EVERY).await {
+            return;
         }
     }
 }
 
-/// One round over the open releases of services whose pipelines have the gate: where none has it, one read.
-async fn once(engine: &Engine) -> Result<(), EvidenceError> {
+/// One round over the open releases of services whose pipelines have the gate: where none has it, one read. Trouble with one
+/// release is no other's.
+async fn once(engine: &Engine) -> holdpoint_store::Result<()> {
     let (store, project) = (engine.store(), engine.project());
     let asks = |pipeline: &Pipeline| pipeline.spec.stages.iter().any(|stage| stage.gates.compatibility.is_some());
     let pipelines: BTreeMap<String, Pipeline> =
@@ -161,8 +155,13 @@ async fn once(engine: &Engine) -> Result<(), EvidenceError> {
         let filter = Filter { live: Some(true), cursor, limit: 500, ..Filter::default() };
         let (releases, next) = store.list::<Release>(project, &filter).await?;
         for release in releases {
-            if let Some(pipeline) = services.get(&release.manifest().service) {
-                consider(engine, &release, pipeline).await?;
+            let Some(pipeline) = services.get(&release.manifest().service) else { continue };
+            match consider(engine, &release, pipeline).await {
+                Ok(()) => {}
+                Err(EvidenceError::Store(why)) => return Err(why),
+                Err(EvidenceError::Unreadable(why)) => {
+                    tracing::warn!(why, release = %release.id, "its interfaces cannot be compared; it is tried again");
+                }
             }
         }
         cursor = next;
@@ -203,8 +202,12 @@ async fn compare(engine: &Engine, pair: Pair) -> Result<(), EvidenceError> {
         let logs: Vec<Log> = logs.iter().map(|bytes| Log { name: log_name(bytes), bytes }).collect();
         interface::compare(&read(&before, &name, &base)?, &read(&after, &name, &revision)?, &logs)
     });
-    // What cannot be compared is not compatible; the next round would find no more.
-    let clashes = found.await?.unwrap_or_else(|why| vec![incomparable(why)]);
+    // What cannot be compared is not compatible, also where comparing broke off; the next round would find no more.
+    let clashes = match found.await {
+        Ok(Ok(clashes)) => clashes,
+        Ok(Err(why)) | Err(EvidenceError::Unreadable(why)) => vec![incomparable(why)],
+        Err(other) => return Err(other),
+    };
     let mut counts: BTreeMap<String, u32> = BTreeMap::new();
     for clash in &clashes {
         *counts.entry(clash.severity.word().to_owned()).or_default() += 1;

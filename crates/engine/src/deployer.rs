@@ -19,14 +19,10 @@ pub(crate) const GRACE: jiff::SignedDuration = jiff::SignedDuration::from_secs(2
 pub(crate) async fn run(engine: Engine) {
     let mut cursor = (String::new(), String::new());
     loop {
-        match engine.store().lead("deployer", engine.holder(), TTL).await {
-            Ok(Some(_)) => {
-                if let Err(why) = once(&engine, &mut cursor).await {
-                    tracing::warn!(%why, "looking after runs failed; it is tried again");
-                }
-            }
-            Ok(None) => {}
-            Err(why) => tracing::warn!(%why, "no leadership"),
+        if engine.leads("deployer", TTL).await
+            && let Err(why) = once(&engine, &mut cursor).await
+        {
+            tracing::warn!(%why, "looking after runs failed; it is tried again");
         }
         tokio::select! {
             () = engine.stopped() => return engine.resign("deployer").await,

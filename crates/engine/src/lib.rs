@@ -10,6 +10,7 @@ mod deployer;
 pub mod dossier;
 pub mod evidence;
 pub mod keys;
+mod leased;
 mod presence;
 mod promoter;
 pub mod protocol;
@@ -27,7 +28,7 @@ use holdpoint_store::{Committed, Request, Store, StoreError};
 use keys::Keys;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, watch};
 use tokio_util::sync::CancellationToken;
 
 /// Every durable step: the names of commits and acts at which a test can end the process. A name that no test visits
@@ -76,7 +77,7 @@ struct Inner {
     presence: presence::Presence,
     scrub: scrub::Scrub,
     claims: claims::Claims,
-    leased: protocol::Leased,
+    leased: leased::Leased,
 }
 
 impl Engine {
@@ -93,7 +94,7 @@ impl Engine {
             presence: presence::Presence::default(),
             scrub: scrub::Scrub::default(),
             claims: claims::Claims::default(),
-            leased: protocol::Leased::default(),
+            leased: leased::Leased::default(),
         };
         Engine { inner: Arc::new(inner) }
     }
@@ -128,7 +129,7 @@ impl Engine {
         self.inner.sealed.subscribe()
     }
 
-    pub(crate) fn leased(&self) -> &protocol::Leased {
+    pub(crate) fn leased(&self) -> &leased::Leased {
         &self.inner.leased
     }
     pub(crate) fn claims(&self) -> &claims::Claims {
@@ -136,6 +137,30 @@ impl Engine {
     }
     pub(crate) fn holder(&self) -> &str {
         &self.inner.holder
+    }
+    /// Whether this is the server that does `name`'s rounds now. `ttl`: for how long, without asking again.
+    pub(crate) async fn leads(&self, name: &str, ttl: Duration) -> bool {
+        match self.inner.store.lead(name, self.holder(), ttl).await {
+            Ok(epoch) => epoch.is_some(),
+            Err(why) => {
+                tracing::warn!(%why, name, "no leadership");
+                false
+            }
+        }
+    }
+    /// Waits for the next commits or so long; false when the engine stops, with the leadership given up.
+    pub(crate) async fn after_commits(&self, name: &str, woken: &mut watch::Receiver<u64>, every: Duration) -> bool {
+        // Commits come in bursts; a short pause takes a burst as one.
+        self.pause(Duration::from_millis(50)).await;
+        tokio::select! {
+            () = self.stopped() => {
+                self.resign(name).await;
+                return false;
+            }
+            _ = woken.changed() => {}
+            () = self.pause(every) => {}
+        }
+        true
     }
     /// Gives a leadership up at the end, so that another server need not wait for its lease.
     pub(crate) async fn resign(&self, name: &str) {

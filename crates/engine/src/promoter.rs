@@ -18,21 +18,13 @@ const TTL: Duration = Duration::from_secs(3);
 pub(crate) async fn run(engine: Engine) {
     let mut woken = engine.store().woken();
     loop {
-        match engine.store().lead("promoter", engine.holder(), TTL).await {
-            Ok(Some(_)) => {
-                if let Err(why) = once(&engine).await {
-                    tracing::warn!(%why, "promoting failed; it is tried again");
-                }
-            }
-            Ok(None) => {}
-            Err(why) => tracing::warn!(%why, "no leadership"),
+        if engine.leads("promoter", TTL).await
+            && let Err(why) = once(&engine).await
+        {
+            tracing::warn!(%why, "promoting failed; it is tried again");
         }
-        // Commits come in bursts; a short pause takes a burst as one.
-        engine.pause(Duration::from_millis(50)).await;
-        tokio::select! {
-            () = engine.stopped() => return engine.resign("promoter").await,
-            _ = woken.changed() => {}
-            () = engine.pause(EVERY) => {}
+        if !engine.after_commits("promoter", &mut woken, EVERY).await {
+            return;
         }
     }
 }

@@ -10,8 +10,8 @@ use holdpoint_seal::digest::Digest;
 use holdpoint_store::{QueuedAction, Request, StoreError};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// Length of a lease; a worker renews it well before.
@@ -251,7 +251,7 @@ impl Engine {
         log: Option<Digest>,
         go_on: bool,
     ) -> holdpoint_store::Result<Taken> {
-        let known = self.leased().take(&attempt.attempt, token).filter(|known| !not_started && !proves(&known.run, &attempt.step));
+        let known = self.leased().take(&attempt.attempt, token).filter(|known| !not_started && !known.proves(&attempt.step));
         let (run, worker) = match known {
             Some(known) => (known.run, Some(known.worker)),
             None => match self.store().get::<Run>(&attempt.project, &attempt.run).await? {
@@ -397,14 +397,16 @@ pub(crate) struct Seen {
     pub(crate) run: Arc<Run>,
     service: Option<Service>,
     environment: Option<Environment>,
-    /// Configuration of the release and of the one before it.
+    /// Configuration of the releases that its steps start.
     configs: BTreeMap<ReleaseId, BTreeMap<String, String>>,
     at: Timestamp,
 }
 
 impl Seen {
+    /// The one before it only where a step starts the old version again: it is locked, and others' runs are about it.
     fn releases(run: &Run) -> impl Iterator<Item = &ReleaseId> {
-        run.release.iter().chain(run.previous.as_ref().and_then(|before| before.release.as_ref()))
+        let before = run.previous.as_ref().filter(|_| run.steps.iter().any(resolve::is_old));
+        run.release.iter().chain(before.and_then(|before| before.release.as_ref()))
     }
 
     /// Asks for everything at once and first, so that the decision itself is made once.
@@ -447,42 +449,6 @@ impl Sight {
     fn seen(&self) -> Option<Seen> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
-}
-
-/// Leases that this process granted, so that an outcome need not read its run before its own transaction does. Decides
-/// nothing: whether a lease still holds is that transaction's to say.
-#[derive(Default)]
-pub(crate) struct Leased(Mutex<HashMap<String, Holding>>);
-
-/// More leases than this are not remembered.
-const LEASED_MAX: usize = 1000;
-
-impl Leased {
-    fn all(&self) -> MutexGuard<'_, HashMap<String, Holding>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-    fn keep(&self, attempt: &str, token: u64, run: Arc<Run>, worker: &str) {
-        let mut all = self.all();
-        if all.len() >= LEASED_MAX {
-            all.clear();
-        }
-        all.insert(attempt.to_owned(), Holding { token, run, worker: worker.to_owned() });
-    }
-    fn take(&self, attempt: &str, token: u64) -> Option<Holding> {
-        self.all().remove(attempt).filter(|known| known.token == token)
-    }
-}
-
-struct Holding {
-    token: u64,
-    /// As it was before the lease.
-    run: Arc<Run>,
-    worker: String,
-}
-
-/// Whether an outcome of the step is evidence: then it counts only while the lease holds, and that is looked up.
-fn proves(run: &Run, step: &str) -> bool {
-    run.step(step).is_none_or(|step| matches!(step.spec, StepSpec::Build { .. } | StepSpec::Command { junit: Some(_), .. }))
 }
 
 fn length() -> Span {

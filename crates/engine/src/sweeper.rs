@@ -36,14 +36,10 @@ pub(crate) async fn run(engine: Engine) {
             () = engine.stopped() => return engine.resign(SWEEPER).await,
             () = engine.pause(EVERY) => {}
         }
-        match engine.store().lead(SWEEPER, engine.holder(), TTL).await {
-            Ok(Some(_)) => {
-                if let Err(why) = once(&engine).await {
-                    tracing::warn!(%why, "sweeping failed; it is tried again");
-                }
-            }
-            Ok(None) => {}
-            Err(why) => tracing::warn!(%why, "no leadership"),
+        if engine.leads(SWEEPER, TTL).await
+            && let Err(why) = once(&engine).await
+        {
+            tracing::warn!(%why, "sweeping failed; it is tried again");
         }
     }
 }

@@ -37,20 +37,14 @@ impl Clock {
         match conn.engine() {
             Engine::Sqlite => self.own(),
             Engine::Postgres => {
-                let before = self.machine();
+                let before = machine_us();
                 let row = conn.row(format!("SELECT {POSTGRES_TIME}"), args![]).await?;
                 self.answered(row.ok_or_else(|| StoreError::Broken("the database tells no time".to_owned()))?.int(0)?, before)
             }
         }
     }
 
-    /// This machine's clock before the database is asked, for [`Clock::answered`].
-    #[expect(clippy::unused_self, reason = "only who has the clock may ask the machine")]
-    pub(crate) fn machine(&self) -> i64 {
-        machine_us()
-    }
-
-    /// The database's answer to a question asked at `before_us` of this machine's clock.
+    /// The database's answer to a question asked at `before_us` of this machine's clock ([`machine_us`]).
     pub(crate) fn answered(&self, us: i64, before_us: i64) -> Result<Timestamp> {
         self.compare(us, before_us, machine_us());
         self.told(us)
@@ -80,7 +74,7 @@ impl Clock {
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is where decision time comes from")]
-fn machine_us() -> i64 {
+pub(crate) fn machine_us() -> i64 {
     Timestamp::now().as_microsecond()
 }
 

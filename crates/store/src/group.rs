@@ -4,7 +4,7 @@
 //! This is the heart of the store and the same for both engines. What differs: PostgreSQL locks rows and forgets its
 //! documents at the end; SQLite has one writer, which keeps them for the next transaction.
 
-use crate::clock::{Clock, POSTGRES_TIME};
+use crate::clock::{Clock, POSTGRES_TIME, machine_us};
 use crate::database::{Arg, Conn, Engine, Row, args, padded, rows_of};
 use crate::decide::{Command, Committed, FactRef, Request};
 use crate::error::{Result, StoreError};
@@ -267,7 +267,7 @@ impl<'a> Group<'a> {
 
     /// Runs a query that locks rows of PostgreSQL, and takes the time that it is once they are locked.
     async fn locked(&mut self, conn: &mut Conn<'_>, select: String, bind: Vec<Arg>) -> Result<Vec<Row>> {
-        let (before, mut rows) = (self.clock.machine(), conn.rows(with_time(&select), bind).await?);
+        let (before, mut rows) = (machine_us(), conn.rows(with_time(&select), bind).await?);
         // Every row has the instant at which it left the query; the last of them is after the last lock.
         let us = rows.iter().map(|row| row.int(CARD_COLUMNS)).try_fold(i64::MIN, |latest, us| us.map(|us| latest.max(us)))?;
         self.now = Some(self.clock.answered(us, before)?);

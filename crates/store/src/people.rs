@@ -4,6 +4,7 @@ use crate::Store;
 use crate::database::{Conn, Row, args};
 use crate::error::{Result, StoreError};
 use holdpoint_domain::kernel::{PersonId, Refusal};
+use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use holdpoint_domain::kernel::PersonRow;
@@ -71,9 +72,10 @@ impl Store {
 /// Writes the people of one decision, all of them or none: the first row whose handle or address belongs to somebody else
 /// is the command's refusal, found before anything is written, so that its group goes on without it.
 pub(crate) async fn put_people(conn: &mut Conn<'_>, project: &str, people: &[PersonRow]) -> Result<std::result::Result<(), Refusal>> {
-    if let Some(sentence) = taken(conn, project, people).await? {
-        let unblock = "one handle and one address belong to one person; change the file";
-        return Ok(Err(Refusal::new("ORG-004", sentence, unblock)));
+    if let Some(what) = taken(conn, project, people).await? {
+        let (sentence, unblock) =
+            (format!("{what} belongs to somebody else"), "one handle and one address belong to one person; change the file");
+        return Ok(Err(Refusal::new("ORG-004", sentence, unblock).with(json!({"taken": what}))));
     }
     // An address may go from one of them to another: what they leave is left before anything is taken.
     for person in people {
@@ -95,7 +97,7 @@ async fn taken(conn: &mut Conn<'_>, project: &str, people: &[PersonRow]) -> Resu
         let known = conn.row("SELECT id FROM o_person WHERE project = $1 AND handle = $2", args![project, handle]).await?;
         let known = known.map(|row| row.text(0).and_then(person_id)).transpose()?;
         if handles.insert(handle, &person.id).is_some_and(theirs) || known.as_ref().is_some_and(theirs) {
-            return Ok(Some(format!("the handle {handle} belongs to somebody else")));
+            return Ok(Some(format!("the handle {handle}")));
         }
         for email in &person.emails {
             let key = email.to_lowercase();
@@ -103,7 +105,7 @@ async fn taken(conn: &mut Conn<'_>, project: &str, people: &[PersonRow]) -> Resu
             let known = known.map(|row| row.text(0).and_then(person_id)).transpose()?;
             let kept = known.as_ref().is_some_and(|other| theirs(other) && !ours.contains(other));
             if addresses.insert(key, &person.id).is_some_and(theirs) || kept {
-                return Ok(Some(format!("the address {email} belongs to somebody else")));
+                return Ok(Some(format!("the address {email}")));
             }
         }
     }

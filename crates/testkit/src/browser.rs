@@ -209,6 +209,21 @@ impl Page {
         self.string("described", json!({"role": role, "name": name}))
     }
 
+    /// Presses Tab until the element of this name has the focus, as somebody without a mouse does.
+    #[track_caller]
+    pub fn tab_to(&self, name: &str, limit: usize) {
+        let mut passed = Vec::new();
+        for _ in 0..limit {
+            let focused = self.focused();
+            if focused == name {
+                return;
+            }
+            passed.push(focused);
+            self.press("Tab");
+        }
+        panic!("{name:?} is not reached by Tab, but {passed:?}");
+    }
+
     /// Name or text of the element with the focus.
     pub fn focused(&self) -> String {
         self.string("focused", json!({}))

@@ -142,6 +142,11 @@ fn page_shows_components_weaknesses_and_waivers() {
         page.sees(text);
     }
     page.portrait("weaknesses");
+    page.goto(&format!("/releases/{}", release.id));
+    page.sees("Manifest");
+    page.tab_to("Weaknesses", 80);
+    page.press("Enter");
+    page.sees("Components and weaknesses");
 }
 
 #[test]

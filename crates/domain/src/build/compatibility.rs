@@ -1,8 +1,7 @@
 //! M2.5 Backward compatibility: what a release offers, against every version that runs or may come back where it goes.
 //!
 //! Both ways: clients of those versions meet the release, and after a rollback its clients meet them again. Comparing is not
-//! done here: the facts have its result. Recorded usage names who is hit
-//! and changes no answer: unseen is not unused.
+//! done here: the facts have its result. Recorded usage names who is hit and changes no answer: unseen is not unused.
 
 use super::interfaces::{Described, Version, WHOLE, bases, described, logs, others, own, pairs, result};
 use super::vulnerabilities;
@@ -18,6 +17,7 @@ pub const GATE: Gate = Gate { id: "compatibility", title: "Compatibility", ask }
 
 /// Breaks of one interface that are told one by one.
 const TOLD_MAX: usize = 20;
+
 fn ask(question: &Question) -> Condition {
     let Some(rule) = &question.stage.gates.compatibility else { return Atom::open("not asked for in this stage").into() };
     let own = own(question);
@@ -114,9 +114,7 @@ fn judge(question: &Question, others: &[Version], mine: &[&Described]) -> Condit
             }
             match result(question, mine, &base.source) {
                 Some((counts, found)) => judged.push(Judged { version, found, counts }),
-                None => parts.push(
-                    Atom::waiting("COM-004", format!("{name} has not been compared with {} yet", version.name), "wait a moment").into(),
-                ),
+                None => parts.push(uncompared(&name, version, mine, base)),
             }
         }
     }
@@ -142,6 +140,13 @@ fn unknown_base(question: &Question, version: &Version, mine: &Described) -> Con
     )
     .with(json!({"interface": mine.interface, "component": mine.component, "version": version.name, "subject": subject}))
     .into()
+}
+
+fn uncompared(name: &str, version: &Version, mine: &Described, base: &Described) -> Condition {
+    let text = format!("{name} has not been compared with {} yet", version.name);
+    Atom::waiting("COM-004", text, "wait a moment; where it stays, the server's log says why")
+        .with(json!({"interface": name, "version": version.name, "base": base.source, "revision": mine.source}))
+        .into()
 }
 
 /// Whether a finding shuts: a break, or what could not be decided, for clients of what runs or may come back.
@@ -171,7 +176,8 @@ fn breaks(question: &Question, name: &str, mine: &Described, judged: &[Judged]) 
         all.values().take(TOLD_MAX).map(|(found, versions)| broken(question, name, found, versions, &observed).into()).collect();
     if hidden > 0 {
         let text = format!("{name}: {hidden} more break, listed in the signed statement");
-        parts.push(Atom::shut("COM-003", text, "keep what clients use beside what is new").into());
+        let more = Atom::shut("COM-003", text, "keep what clients use beside what is new");
+        parts.push(more.with(json!({"interface": name, "more": hidden})).into());
     }
     parts
 }

@@ -22,28 +22,24 @@ export function Findings() {
       />
       <Found
         found={blobs.differences}
-        what={`${plural(blobs.differences.length, 'stored file')} ${blobs.differences.length === 1 ? 'is' : 'are'} not what ${blobs.differences.length === 1 ? 'its name says' : 'their names say'}.`}
+        what={blobs.differences.length === 1 ? '1 stored file is not what its name says.' : `${blobs.differences.length} stored files are not what their names say.`}
         unblock="Nobody is served these files any more. Restore each from a backup: below blobs/sha256, the first two digits of the digest are the folder."
       />
       <p>
-        {scrub.verdict === 'sound' ? 'Nothing was found that is not as it was stored. ' : ''}
-        {ledger.round_at ? (
-          <>
-            The whole ledger was last gone through on <When at={ledger.round_at} />
-          </>
-        ) : (
-          `The first round through the ledger is under way: ${plural(ledger.facts, 'entry', 'entries')} so far`
-        )}
-        {', '}
-        {blobs.round_at ? (
-          <>
-            all stored files on <When at={blobs.round_at} />.
-          </>
-        ) : (
-          `and of the stored files ${plural(blobs.read, 'one', 'ones')} so far.`
-        )}
+        {scrub.verdict === 'sound' && 'Nothing was found that is not as it was stored. '}
+        <Round of="the ledger" at={ledger.round_at} sofar={plural(ledger.facts, 'entry', 'entries')} />{' '}
+        <Round of="the stored files" at={blobs.round_at} sofar={plural(blobs.read, 'file')} />
       </p>
     </section>
+  )
+}
+
+function Round({ of, at, sofar }: { of: string; at: string | null; sofar: string }) {
+  if (!at) return <>The first round through {of} is under way: {sofar} so far.</>
+  return (
+    <>
+      The last whole round through {of} ended on <When at={at} />.
+    </>
   )
 }
 
